@@ -1,0 +1,184 @@
+"""The compiler's stages up to the checked graph: read, check, shards of mint and validate, merge, store, rules.
+
+A stage reports all it finds; the next does not start on a broken one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kgbuild import describe
+from kgbuild.checks import check_sources
+from kgbuild.diagnostics import FindingsError, Report, UsageError
+from kgbuild.mint import Nanopublication, context_of, index
+from kgbuild.project import Project, load_project
+from kgbuild.shards import CompiledShard, compile_shard, nquads, ntriples, plan
+from kgbuild.sources import Sources, read_sources
+from kgbuild.store import OxigraphStore
+from kgbuild.trusty import Quad
+from kgbuild.validate import (
+    ENGINES,
+    Origins,
+    Screen,
+    Shapes,
+    Violation,
+    check_rules,
+    fast_engine,
+    judge,
+    load_shapes,
+    origins_of,
+    report_violations,
+)
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds by stage, in the order the stages ran."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A compiled project: its sources, its quads by graph, and what was found."""
+
+    project: Project
+    sources: Sources
+    descriptions: tuple[Quad, ...]
+    shards: tuple[CompiledShard, ...]
+    index: Nanopublication
+    nquads: bytes
+    store: OxigraphStore
+    shapes: Shapes
+    engine: str
+    violations: frozenset[Violation]
+    origins: Origins
+    report: Report
+    timings: Timings
+
+    def nanopublications(self) -> Iterator[Nanopublication]:
+        """Return the nanopublications in the order of their claims, the index last."""
+        for shard in self.shards:
+            yield from shard.nanopublications
+        yield self.index
+
+
+def compile_project(
+    start: Path | str = ".",
+    *,
+    texts: Mapping[str, Path] | None = None,
+    engine: str = "auto",
+    timings: Timings | None = None,
+) -> Compilation:
+    """Compile the project at or above `start` in memory; raise `FindingsError` at the gate of a broken stage.
+
+    `texts` gives local copies of articles' texts, by article id, against which anchors are verified. `engine` is `auto`
+    (fast screen, pySHACL as judge) or `pyshacl` (pySHACL alone, over the whole graph at once).
+    """
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine '{engine}': one of {', '.join(ENGINES)}")
+    timings = timings or Timings()
+    report = Report()
+    with timings.stage("read"):
+        project = load_project(Path(start))
+        sources = read_sources(project, report, texts)
+        gate(report)
+    with timings.stage("check"):
+        sources = check_sources(sources, report)
+        gate(report)
+    with timings.stage("mint"):
+        context = context_of(sources)
+        shards = tuple(compile_shard(shard) for shard in plan(sources.claims, context, project.shard))
+        made = [item for shard in shards for item in shard.nanopublications]
+        recorded = max((article.recorded for article in sources.articles), default="1970-01-01")
+        creator = max(sources.articles, key=lambda article: article.recorded).extractor if sources.articles else "nobody"
+        whole = index(made, context, recorded, creator)
+    with timings.stage("describe"):
+        descriptions = tuple(sorted(set(_descriptions(sources, shards, whole, recorded))))
+        text = "".join([nquads(item.quads) for item in (*made, whole)]) + nquads(descriptions)
+        data = text.encode("utf-8")
+    with timings.stage("load"):
+        store = OxigraphStore.of(data)
+    with timings.stage("validate"):
+        shapes = load_shapes(sources.ontology.shapes)
+        violations = _validate(shards, whole, descriptions, shapes, store, engine, report)
+        origins = origins_of(sources, ((item.iri, item.claim) for item in made))
+        report_violations(violations, shapes, origins, project, report)
+        gate(report)
+    return Compilation(
+        project=project,
+        sources=sources,
+        descriptions=descriptions,
+        shards=shards,
+        index=whole,
+        nquads=data,
+        store=store,
+        shapes=shapes,
+        engine="pyshacl" if engine == "pyshacl" else fast_engine() or "pyshacl",
+        violations=frozenset(violations),
+        origins=origins,
+        report=report,
+        timings=timings,
+    )
+
+
+def gate(report: Report) -> None:
+    """Raise `FindingsError` when a stage found errors."""
+    if report.has_errors:
+        raise FindingsError(report)
+
+
+def _descriptions(
+    sources: Sources, shards: tuple[CompiledShard, ...], whole: Nanopublication, recorded: str
+) -> Iterator[Quad]:
+    project, ontology = sources.project, sources.ontology
+    for article in sources.articles:
+        yield from describe.describe_article(article, project)
+    for entity in sources.entities:
+        yield from describe.describe_entity(entity, project, ontology)
+    for mapping_set in sources.mappings:
+        yield from describe.describe_mappings(mapping_set, project)
+    yield from describe.describe_ontology(ontology, project)
+    yield from describe.describe_whole(sources, whole.iri, recorded)
+    asserted = f"<{project.graph('asserted')}>"
+    for shard in shards:
+        for subject, predicate, target in shard.asserted:
+            yield asserted, subject, predicate, target
+
+
+def _validate(
+    shards: tuple[CompiledShard, ...],
+    whole: Nanopublication,
+    descriptions: tuple[Quad, ...],
+    shapes: Shapes,
+    store: OxigraphStore,
+    engine: str,
+    report: Report,
+) -> set[Violation]:
+    """Validate each shard with the descriptions, and run the whole-graph rules on the store."""
+    described = ntriples(descriptions)
+    if engine == "pyshacl":
+        every = [item for shard in shards for item in shard.nanopublications]
+        data = described + "".join([ntriples(item.quads) for item in (*every, whole)])
+        return judge(data, shapes.whole)
+    screen = Screen(shapes, engine)
+    violations = check_rules(shapes, store, report)
+    if not shards:
+        violations |= screen.violations(described + ntriples(whole.quads))
+    for shard in shards:
+        data = described + "".join([ntriples(item.quads) for item in shard.nanopublications])
+        violations |= screen.violations(data)
+    return violations

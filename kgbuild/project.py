@@ -1,0 +1,173 @@
+"""A project: where its files are and what its settings say (`[tool.kgbuild]` or `kgbuild.toml`)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kgbuild.diagnostics import FindingsError, Report, Span, UnreadableError, UsageError, did_you_mean
+from kgbuild.source import Source, read_source, relative
+from kgbuild.terms import PREFIXES, is_iri, is_language
+
+SETTINGS = {
+    "base": "IRI below which everything of the project is named; ends with a slash",
+    "prefix": "prefix of the project's ontology, whose namespace is the base and `ns#`",
+    "title": "title of the knowledge graph",
+    "description": "what it is about, in a sentence or two",
+    "language": "language of texts that name none (en)",
+    "license": "IRI of the licence of the data",
+    "version": "version of the data",
+    "shard": "claims compiled at a time (1000)",
+}
+_REQUIRED = ("base", "prefix", "title", "license")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The root folder and the settings of a project."""
+
+    root: Path
+    settings_path: str
+    base: str
+    prefix: str
+    title: str
+    license: str
+    description: str = ""
+    language: str = "en"
+    version: str = "0.0.0"
+    shard: int = 1000
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace of the project's ontology."""
+        return self.base + "ns#"
+
+    @property
+    def build(self) -> Path:
+        """Return the folder that holds the output."""
+        return self.root / "build"
+
+    @property
+    def prefixes(self) -> dict[str, str]:
+        """Return the prefixes that queries and outputs use."""
+        own = {
+            self.prefix: self.namespace,
+            "id": self.base + "id/",
+            "claim": self.base + "claim/",
+            "article": self.base + "article/",
+            "graph": self.base + "graph/",
+        }
+        return dict(sorted((PREFIXES | own).items()))
+
+    def entity(self, slug: str) -> str:
+        """Return the IRI of an entity."""
+        return f"{self.base}id/{slug}"
+
+    def claim(self, key: str) -> str:
+        """Return the IRI of a claim by its article/id."""
+        return f"{self.base}claim/{key}"
+
+    def article(self, slug: str) -> str:
+        """Return the IRI of an article."""
+        return f"{self.base}article/{slug}"
+
+    def graph(self, name: str) -> str:
+        """Return the IRI of a named graph."""
+        return f"{self.base}graph/{name}"
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` that holds a project; raise `UsageError` where none does."""
+    start = start.absolute()
+    if not start.exists():
+        raise UnreadableError(f"{start} does not exist")
+    for folder in (start, *start.parents):
+        if (folder / "kgbuild.toml").is_file():
+            return folder
+        settings = folder / "pyproject.toml"
+        if settings.is_file() and "[tool.kgbuild" in settings.read_text("utf-8", "replace"):
+            return folder
+    raise UsageError(f"no project at or above {start}: neither kgbuild.toml nor [tool.kgbuild] in pyproject.toml")
+
+
+def load_project(start: Path) -> Project:
+    """Read the settings of the project at or above `start`; raise `FindingsError` where they are wrong."""
+    root = find_root(start)
+    report = Report()
+    own = root / "kgbuild.toml"
+    path = own if own.is_file() else root / "pyproject.toml"
+    source = read_source(root, path, report)
+    project = None if source is None else _settings(root, source, own.is_file(), report)
+    if project is None or report.has_errors:
+        raise SettingsError(report)
+    return project
+
+
+class SettingsError(FindingsError):
+    """Settings that are wrong (exit 2); carries the report."""
+
+    exit_code = 2
+
+
+def _settings(root: Path, source: Source, whole: bool, report: Report) -> Project | None:
+    try:
+        document = tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+), column (\d+)", str(error))
+        line, column = (int(found[1]), int(found[2])) if found else (1, 1)
+        report.add("KG110", f"broken TOML: {error}", Span(source.path, line, column))
+        return None
+    section = "" if whole else "tool.kgbuild"
+    values: Any = document if whole else document.get("tool", {}).get("kgbuild", {})
+    if not isinstance(values, dict):
+        report.add("KG110", "the settings must be a table", Span(source.path))
+        return None
+    for key in values:
+        if key not in SETTINGS:
+            hint = did_you_mean(key, SETTINGS) or f"known settings: {', '.join(SETTINGS)}"
+            report.add("KG109", f"unknown setting '{key}'", key_span(source, section, key), hint=hint)
+    for key in _REQUIRED:
+        if key not in values:
+            report.add("KG110", f"the setting '{key}' is missing", Span(source.path), hint=f"{key}: {SETTINGS[key]}")
+    good = {key: value for key, value in values.items() if key in SETTINGS and _fits(source, section, key, value, report)}
+    if report.has_errors:
+        return None
+    return Project(root=root, settings_path=relative(root, root / source.path), **good)
+
+
+def _fits(source: Source, section: str, key: str, value: Any, report: Report) -> bool:
+    wrong = None
+    if key == "shard":
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            wrong = "a whole number from 1"
+    elif not isinstance(value, str) or (not value.strip() and key != "description"):
+        wrong = "a text"
+    elif key == "base" and not (is_iri(value) and value.startswith(("http://", "https://")) and value.endswith("/")):
+        wrong = "an http(s) IRI that ends with a slash"
+    elif key == "license" and not is_iri(value):
+        wrong = "an IRI"
+    elif key == "language" and not is_language(value):
+        wrong = "a language tag"
+    elif key == "prefix" and (not re.fullmatch(r"[a-z][a-z0-9]*", value) or value in PREFIXES):
+        wrong = "a short lower-case word that is no prefix of another vocabulary"
+    if wrong is None:
+        return True
+    report.add("KG110", f"'{key}' must be {wrong}", key_span(source, section, key))
+    return False
+
+
+def key_span(source: Source, section: str, key: str) -> Span:
+    """Return the place of a key in a TOML file, or of the file where it cannot be seen."""
+    here = ""
+    for number, line in enumerate(source.text.split("\n"), 1):
+        heading = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
+        if heading:
+            here = heading[1]
+            if here == f"{section}.{key}".lstrip("."):
+                return Span(source.path, number, line.index(key) + 1, len(key))
+        elif here == section and (found := re.match(rf"\s*[\"']?({re.escape(key)})[\"']?\s*[=.]", line)):
+            return Span(source.path, number, found.start(1) + 1, len(key))
+    return Span(source.path)

@@ -1,0 +1,37 @@
+"""Entities: `data/entities/*.yaml`."""
+
+from __future__ import annotations
+
+from kgbuild import claims
+from kgbuild.claims import Entity
+from kgbuild.diagnostics import Report
+from kgbuild.read.articles import records, top_level
+from kgbuild.read.records import Record
+from kgbuild.source import Source
+from kgbuild.read.yaml import parse
+
+
+def read_entities(source: Source, language: str, report: Report) -> list[Entity]:
+    """Read one file of entities; a text without a language is in the project's `language`."""
+    root = parse(source, report)
+    top = None if root is None else top_level(root, {"entities"}, source, report)
+    if top is None:
+        return []
+    found = []
+    for node in records(top.get("entities"), "entities", report):
+        record = Record(node, claims.ENTITY_FIELDS, "the entity", language, report)
+        if not record.complete:
+            continue
+        values = record.values
+        found.append(
+            Entity(
+                id=values["id"],
+                labels=values["label"],
+                category=values["category"],
+                definitions=values["definition"],
+                place=record.place(node),
+                aliases=values.get("aliases", {}),
+                broader=values.get("broader", ()),
+            )
+        )
+    return found

@@ -1,0 +1,274 @@
+"""SHACL validation: pySHACL is the authority, a fast engine screens shards, whole-graph rules run set-wise on the store.
+
+A shape with `sh:sparql` is a whole-graph rule: its SELECT runs once over the union of all graphs instead of once per
+focus node. All other shapes are screened per shard by the `shacl` package; what does not conform is judged by pySHACL,
+whose report is published. Without the fast engine pySHACL judges every shard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyoxigraph as ox
+
+from kgbuild.claims import CLAIM_FIELDS, ENTITY_FIELDS, Place
+from kgbuild.diagnostics import Report, Severity, Span
+from kgbuild.project import Project
+from kgbuild.source import Source
+from kgbuild.sources import Sources
+from kgbuild.store import QuerySyntaxError, Solutions, Store
+from kgbuild.terms import DCTERMS, RDFS, SH, compress
+
+ENGINES = ("auto", "pyshacl")
+_KEYS = {field.property: field.key for field in (*ENTITY_FIELDS, *CLAIM_FIELDS) if field.property}
+_SEVERITIES = {"Violation": Severity.ERROR, "Warning": Severity.WARNING, "Info": Severity.NOTE}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Violation:
+    """One validation result: shape, focus node, path and value as IRIs or lexical values ('' where absent)."""
+
+    shape: str
+    focus: str
+    path: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape as its file describes it."""
+
+    iri: str
+    code: str
+    label: str
+    comment: str
+    message: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A whole-graph rule: the shape it belongs to and its set-wise query."""
+
+    shape: str
+    sparql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The shapes of a project: all of them, those for shards as Turtle, and the whole-graph rules."""
+
+    described: dict[str, Shape]
+    whole: str
+    local: str
+    rules: tuple[Rule, ...]
+
+
+def load_shapes(sources: tuple[Source, ...]) -> Shapes:
+    """Read shapes files and part the whole-graph rules from the rest."""
+    triples = [
+        quad.triple
+        for source in sources
+        for quad in ox.parse(source.text, ox.RdfFormat.TURTLE, rename_blank_nodes=True)
+    ]
+    by_subject: dict[str, dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]] = {}
+    for triple in triples:
+        by_subject.setdefault(str(triple.subject), {}).setdefault(triple.predicate.value, []).append(triple.object)  # type: ignore[arg-type]  # no triple terms in shapes
+
+    def one(subject: str, predicate: str) -> str:
+        found = by_subject[subject].get(predicate)
+        return min(term.value for term in found) if found else ""
+
+    described = {}
+    rules = []
+    for subject, values in by_subject.items():
+        if not subject.startswith("<") or DCTERMS + "identifier" not in values:
+            continue
+        iri = subject[1:-1]
+        described[iri] = Shape(
+            iri=iri,
+            code=one(subject, DCTERMS + "identifier"),
+            label=one(subject, RDFS + "label"),
+            comment=one(subject, RDFS + "comment"),
+            message=one(subject, SH + "message"),
+            severity=one(subject, SH + "severity").removeprefix(SH) or "Violation",
+        )
+        for constraint in values.get(SH + "sparql", ()):
+            prologue = "".join(_declared(by_subject, by_subject[str(constraint)].get(SH + "prefixes", ())))
+            select = one(str(constraint), SH + "select")
+            rules.append(Rule(iri, prologue + setwise(select, _target(values))))
+            if not described[iri].message:
+                described[iri] = _with_message(described[iri], one(str(constraint), SH + "message"))
+    local = [triple for triple in triples if triple.predicate.value != SH + "sparql"]
+    return Shapes(described, _turtle(triples), _turtle(local), tuple(sorted(rules, key=lambda rule: rule.shape)))
+
+
+def _with_message(shape: Shape, message: str) -> Shape:
+    return Shape(shape.iri, shape.code, shape.label, shape.comment, message, shape.severity)
+
+
+def _turtle(triples: Iterable[ox.Triple]) -> str:
+    return ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES).decode()  # type: ignore[union-attr]  # bytes: no output given
+
+
+def _declared(
+    by_subject: dict[str, dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]],
+    owners: Iterable[ox.NamedNode | ox.BlankNode | ox.Literal],
+) -> list[str]:
+    lines = set()
+    for owner in owners:
+        for declaration in by_subject[str(owner)].get(SH + "declare", ()):
+            values = by_subject[str(declaration)]
+            lines.add(f"PREFIX {values[SH + 'prefix'][0].value}: <{values[SH + 'namespace'][0].value}>\n")
+    return sorted(lines)
+
+
+def _target(values: dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]) -> str:
+    parts = [
+        *(f"{{ $this a/<{RDFS}subClassOf>* {term} }}" for term in values.get(SH + "targetClass", ())),
+        *(f"{{ $this {term} ?kgb_any }}" for term in values.get(SH + "targetSubjectsOf", ())),
+        *(f"{{ ?kgb_any {term} $this }}" for term in values.get(SH + "targetObjectsOf", ())),
+        *(f"{{ VALUES $this {{ {term} }} }}" for term in values.get(SH + "targetNode", ())),
+    ]
+    return " UNION ".join(parts)
+
+
+def setwise(select: str, target: str) -> str:
+    """Turn the SELECT of a constraint into one over all focus nodes of a target.
+
+    Sound for plain bodies only: the shapes' tests compare it with pySHACL, focus node by focus node.
+
+    >>> setwise("SELECT $this WHERE { $this <p:> ?v }", "{ $this a <c:> }")
+    'SELECT DISTINCT $this WHERE { { SELECT DISTINCT $this WHERE { { $this a <c:> } } } $this <p:> ?v }'
+    """
+    found = re.search(r"SELECT\s+(?:DISTINCT\s+)?(.*?)\s*(?:WHERE\s*)?\{", select, re.DOTALL | re.IGNORECASE)
+    if found is None:
+        raise ValueError(f"not a SELECT query: {select}")
+    inner = f"{{ SELECT DISTINCT $this WHERE {{ {target} }} }}"
+    return f"{select[: found.start()]}SELECT DISTINCT {found[1]} WHERE {{ {inner}{select[found.end() :]}"
+
+
+def check_rules(shapes: Shapes, store: Store, report: Report) -> set[Violation]:
+    """Run every whole-graph rule on the store."""
+    found = set()
+    for rule in shapes.rules:
+        try:
+            answer = store.query(rule.sparql)
+        except QuerySyntaxError as error:
+            code = shapes.described[rule.shape].code
+            report.add("KG502", f"rule {code} cannot run: {error}", hint="see the sh:select of the shape")
+            continue
+        assert isinstance(answer, Solutions)
+        for row in answer.dicts():
+            found.add(Violation(rule.shape, row["this"], row.get("path", ""), row.get("value", "")))
+    return found
+
+
+def fast_engine() -> str | None:
+    """Return the name and version of the fast engine, or None where it is not installed."""
+    try:
+        import shacl
+    except ImportError:
+        return None
+    return f"shacl {shacl.__version__}"
+
+
+class Screen:
+    """The fast engine with the shapes compiled once; without it every shard is judged by pySHACL."""
+
+    def __init__(self, shapes: Shapes, engine: str) -> None:
+        self.text = shapes.local
+        self.compiled = None
+        if engine == "auto" and fast_engine():
+            import shacl
+
+            self.compiled = shacl.Shapes.from_text(shapes.local, format="ntriples")
+
+    def violations(self, ntriples: str) -> set[Violation]:
+        """Validate the triples of a shard."""
+        if self.compiled is not None:
+            report = self.compiled.validate_text(ntriples, format="ntriples")
+            if report.conforms and not len(report):
+                return set()
+        return judge(ntriples, self.text)
+
+
+def judge(ntriples: str, shapes: str) -> set[Violation]:
+    """Validate triples with pySHACL and return its results."""
+    import rdflib
+    from pyshacl import validate
+
+    data = rdflib.Graph().parse(data=ntriples, format="nt")
+    laws = rdflib.Graph().parse(data=shapes, format="nt")
+    _, results, _ = validate(data, shacl_graph=laws, advanced=False, allow_warnings=False)
+    if not isinstance(results, rdflib.Graph):
+        raise RuntimeError(f"pySHACL failed: {results}")
+    sh = rdflib.Namespace(SH)
+
+    def value(node: object, predicate: str) -> str:
+        term = results.value(node, sh[predicate])
+        return "" if term is None or isinstance(term, rdflib.BNode) else str(term)
+
+    return {
+        Violation(*(value(node, name) for name in ("sourceShape", "focusNode", "resultPath", "value")))
+        for node in results.subjects(rdflib.RDF.type, sh.ValidationResult)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where the nodes of the graph were written."""
+
+    places: dict[str, Place]
+
+    def find(self, iri: str, path: str) -> Span | None:
+        """Return the place of a node, at the key its path belongs to where there is one."""
+        place = self.places.get(iri) or self.places.get(iri.partition("#")[0])
+        if place is None:
+            return None
+        key = _KEYS.get(path)
+        return place.of(key) if key else place.span
+
+
+def origins_of(sources: Sources, nanopublications: Iterable[tuple[str, str]]) -> Origins:
+    """Gather the origin of every node; `nanopublications` are pairs of nanopublication IRI and claim key."""
+    project = sources.project
+    places: dict[str, Place] = {iri: Place(span) for iri, span in sources.ontology.origins.items()}
+    claims = {claim.key: claim.place for claim in sources.claims}
+    places |= {project.claim(key): place for key, place in claims.items()}
+    places |= {project.entity(entity.id): entity.place for entity in sources.entities}
+    for mapping_set in sources.mappings:
+        places[mapping_set.id] = mapping_set.place
+    for article in sources.articles:
+        me = project.article(article.id)
+        places[me] = article.place
+        places |= {f"{me}#{section.id}": section.place for section in article.sections}
+        for sentence in article.sentences:
+            places[f"{me}#s{sentence.number}"] = sentence.place
+            places[f"{me}#s{sentence.number}-position"] = sentence.place
+    places |= {iri: claims[key] for iri, key in nanopublications if key in claims}
+    return Origins(places)
+
+
+def report_violations(
+    violations: Iterable[Violation], shapes: Shapes, origins: Origins, project: Project, report: Report
+) -> None:
+    """Turn validation results into findings at source lines."""
+    for violation in sorted(violations):
+        shape = shapes.described.get(violation.shape)
+        focus = compress(violation.focus, project.prefixes)
+        value = compress(violation.value, project.prefixes)
+        words = shape.message if shape and shape.message else "the shape is violated"
+        words = words.replace("{?value}", value).replace("{$this}", focus).replace("{?this}", focus)
+        about = f"{focus}: {value}" if value and value not in words else focus
+        report.add(
+            shape.code if shape else "KG501",
+            f"{words.rstrip('.')} ({about})",
+            origins.find(violation.focus, violation.path),
+            severity=_SEVERITIES.get(shape.severity if shape else "Violation", Severity.ERROR),
+            hint=None if shape else f"the shape is {violation.shape}",
+        )
+
+
