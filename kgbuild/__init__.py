@@ -1,0 +1,45 @@
+"""kgbuild: a compiler for claims. Every command has a function here of the same name; imports are late.
+
+>>> import kgbuild
+>>> kg = kgbuild.load()
+>>> len(kg.claims(subject="magnesium", certainty="suggested")) > 0
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kgbuild.anchors import anchor
+    from kgbuild.building import build, check, export
+    from kgbuild.explanations import explain
+    from kgbuild.graph import KnowledgeGraph, load, query
+    from kgbuild.testing import test
+
+__version__ = "0.1.0"
+__all__ = ["KnowledgeGraph", "anchor", "build", "check", "explain", "export", "load", "query", "test"]
+
+_HOMES = {
+    "KnowledgeGraph": "graph",
+    "anchor": "anchors",
+    "build": "building",
+    "check": "building",
+    "explain": "explanations",
+    "export": "building",
+    "load": "graph",
+    "query": "graph",
+    "test": "testing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"kgbuild.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'kgbuild' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pyoxigraph as ox
 
-from kgbuild.diagnostics import AbsentError, Report, Span, UnreadableError, UsageError
+from kgbuild.diagnostics import AbsentError, UnreadableError, UsageError
 
 Term = ox.NamedNode | ox.Literal | ox.BlankNode | ox.Triple
 
@@ -28,7 +28,7 @@ class Solutions:
     def dicts(self) -> Iterator[dict[str, str]]:
         """Return each row as the lexical values of its bound variables."""
         for row in self.rows:
-            yield {name: text(term) for name, term in zip(self.variables, row, strict=True) if term is not None}
+            yield {name: lexical(term) for name, term in zip(self.variables, row, strict=True) if term is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,8 @@ class QuerySyntaxError(Exception):
         super().__init__(message)
         self.message, self.line, self.column = message, line, column
 
-    def report_to(self, report: Report, path: str) -> None:
-        """Add the finding of a query file."""
-        report.add("KG402", f"broken query: {self.message}", Span(path, self.line, self.column))
 
-
-def text(term: Term) -> str:
+def lexical(term: Term) -> str:
     """Return the lexical value of a term."""
     return str(term) if isinstance(term, ox.Triple) else term.value
 

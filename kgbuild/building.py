@@ -1,0 +1,379 @@
+"""The build: compile, ask the queries, plan the site, check its links, write to the side and swap.
+
+A failed or killed build leaves the last good one untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgbuild.claims import AnchorState
+from kgbuild.compilation import Compilation, Timings, compile_project, gate
+from kgbuild.diagnostics import Report, UnreadableError, UsageError
+from kgbuild.formats import FORMATS, Format, Resources, find_format, write_format
+from kgbuild.jsonld import context_document
+from kgbuild.project import Project, load_project
+from kgbuild.queries import Query, read_queries, run, write
+from kgbuild.site.links import check_links
+from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
+from kgbuild.sources import fingerprint
+from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
+from kgbuild.views import Views
+
+RESOURCE_FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
+_FILE_LIMIT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a build holds, in numbers."""
+
+    articles: int
+    sentences: int
+    covered: int
+    claims: int
+    entities: int
+    mappings: int
+    plain: int
+    quads: int
+    queries: int
+    pages: int
+    anchors: dict[AnchorState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The outcome of a check or a build."""
+
+    project: Project
+    figures: Figures
+    report: Report
+    timings: Timings
+    engine: str
+    unchanged: bool = False
+    written: bool = False
+    compilation: Compilation | None = None
+
+    @property
+    def index(self) -> Path:
+        """Return the first page of the site."""
+        return self.project.build / "site" / "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a build would write below `build/site`, by path."""
+
+    files: dict[str, bytes]
+    figures: Figures
+
+
+def check(
+    start: Path | str = ".", *, texts: Mapping[str, Path] | None = None, engine: str = "auto", timings: Timings | None = None
+) -> Built:
+    """Do everything a build does but writing; raise `FindingsError` at the gate of a broken stage."""
+    compilation = compile_project(start, texts=texts, engine=engine, timings=timings)
+    plan = plan_build(compilation)
+    return Built(
+        compilation.project, plan.figures, compilation.report, compilation.timings, compilation.engine, compilation=compilation
+    )
+
+
+def build(
+    start: Path | str = ".",
+    *,
+    texts: Mapping[str, Path] | None = None,
+    engine: str = "auto",
+    force: bool = False,
+    timings: Timings | None = None,
+) -> Built:
+    """Check a project and write its `build/` folder; a build whose inputs did not change is not made again."""
+    timings = timings or Timings()
+    project = load_project(Path(start))
+    with timings.stage("fingerprint"):
+        inputs = fingerprint(project, texts) + f"-{engine}"
+    with _locked(project):
+        _recover(project)
+        if not force and (last := _unchanged(project, inputs)) is not None:
+            return Built(project, last[0], last[1], timings, engine, unchanged=True)
+        compilation = compile_project(project.root, texts=texts, engine=engine, timings=timings)
+        plan = plan_build(compilation)
+        with timings.stage("write"):
+            _write(compilation, plan, inputs)
+    return Built(
+        project, plan.figures, compilation.report, timings, compilation.engine, written=True, compilation=compilation
+    )
+
+
+def plan_build(compilation: Compilation) -> Plan:
+    """Plan every file of the site and check links and paths; raise `FindingsError` where one is broken."""
+    project, report, timings = compilation.project, compilation.report, compilation.timings
+    with timings.stage("query"):
+        queries = read_queries(project, report)
+        answers = [(query, run(query, compilation.store, project.prefixes, report)) for query in queries]
+        gate(report)
+        asked = [(query, answer) for query, answer in answers if answer is not None]
+    with timings.stage("export"):
+        dumps = {f"data/{_name(project)}.{form.extension}": (form, data) for form, data in _dumps(compilation)}
+        files = {path: data for path, (_, data) in dumps.items()}
+        files["data/context.jsonld"] = context_document(project.prefixes)
+    with timings.stage("resources"):
+        files |= dict(_resources(compilation))
+    with timings.stage("site"):
+        for query, answer in asked:
+            files |= _answer_files(query, answer)
+        pages = _pages(compilation, asked, dumps)
+    with timings.stage("links"):
+        check_links({page.path: page.content for page in pages}, files, report)
+        gate(report)
+        files |= {page.path: page.content for page in pages}
+        files["SHA256SUMS"] = _sums(files)
+    return Plan(files, _figures(compilation, len(asked), len(pages)))
+
+
+def _name(project: Project) -> str:
+    return project.base.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _dumps(compilation: Compilation) -> Iterator[tuple[Format, bytes]]:
+    for form in FORMATS.values():
+        yield form, write_format(compilation.nquads, form, compilation.project.prefixes, compilation.project.base)
+
+
+def _resources(compilation: Compilation) -> Iterator[tuple[str, bytes]]:
+    project = compilation.project
+    resources = Resources(compilation.nquads, project.prefixes, project.base)
+    for entity in compilation.sources.entities:
+        iri = project.entity(entity.id)
+        yield f"id/{entity.id}.ttl", resources.turtle(iri)
+        yield f"id/{entity.id}.jsonld", resources.jsonld(iri)
+    for article in compilation.sources.articles:
+        iri = project.article(article.id)
+        yield f"article/{article.id}.ttl", resources.turtle(iri)
+        yield f"article/{article.id}.jsonld", resources.jsonld(iri)
+    for item in compilation.nanopublications():
+        yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", resources.trig(item.iri)
+        if item is not compilation.index:
+            iri = project.claim(item.claim)
+            yield f"claim/{item.claim}.ttl", resources.turtle(iri)
+            yield f"claim/{item.claim}.jsonld", resources.jsonld(iri)
+            yield f"claim/{item.claim}.trig", resources.trig(item.iri)
+    yield "ns.ttl", resources.graph(project.graph("ontology"))
+    yield "void.ttl", resources.graph(project.graph("void"))
+
+
+def _answer_files(query: Query, answer: Answer) -> dict[str, bytes]:
+    if isinstance(answer, Solutions):
+        return {f"query/{query.name}.{form}": write(answer, form, {}) for form in ("csv", "json")}
+    if isinstance(answer, Graph):
+        return {f"query/{query.name}.nt": write(answer, "nt", {})}
+    return {f"query/{query.name}.json": write(answer, "json", {})}
+
+
+def _pages(
+    compilation: Compilation, asked: list[tuple[Query, Answer]], dumps: dict[str, tuple[Format, bytes]]
+) -> list[Page]:
+    project = compilation.project
+    queries = tuple(
+        QueryPage(
+            name=query.name,
+            title=query.title,
+            question=query.question,
+            sparql=query.sparql(project.prefixes),
+            parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
+            answer=answer,
+        )
+        for query, answer in asked
+    )
+    downloads = tuple(
+        Download(path, form.label, form.media_type, len(data), form.description) for path, (form, data) in dumps.items()
+    )
+    views = Views(compilation.store, project.base, project.prefixes, (project.language, "en"))
+    return plan_site(
+        SiteInput(
+            project=project,
+            views=views,
+            queries=queries,
+            downloads=downloads,
+            shapes=compilation.shapes,
+            findings=tuple(compilation.report.sorted()),
+            engine=compilation.engine,
+            triples=compilation.nquads.count(b"\n"),
+            formats=RESOURCE_FORMATS,
+        )
+    )
+
+
+def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:
+    sources = compilation.sources
+    states: dict[AnchorState, int] = {}
+    for article in sources.articles:
+        for sentence in article.sentences:
+            states[sentence.state] = states.get(sentence.state, 0) + 1
+    covered = {(claim.article, number) for claim in sources.claims for number in claim.sentences}
+    return Figures(
+        articles=len(sources.articles),
+        sentences=sum(len(article.sentences) for article in sources.articles),
+        covered=len(covered),
+        claims=len(sources.claims),
+        entities=len(sources.entities),
+        mappings=sum(len(mapping_set.mappings) for mapping_set in sources.mappings),
+        plain=len(frozenset().union(*(shard.asserted for shard in compilation.shards))),
+        quads=compilation.nquads.count(b"\n"),
+        queries=queries,
+        pages=pages,
+        anchors=dict(sorted(states.items())),
+    )
+
+
+def _sums(files: Mapping[str, bytes]) -> bytes:
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in sorted(files.items())]
+    return "".join(lines).encode("utf-8")
+
+
+def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
+    """Write everything beside the last build, then swap."""
+    project = compilation.project
+    aside, old = _aside(project), _old(project)
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        site = aside / "site"
+        for folder in sorted({(site / path).parent for path in plan.files}):
+            folder.mkdir(parents=True, exist_ok=True)
+        for path, data in plan.files.items():
+            with open(site / path, "wb") as file:
+                file.write(data)
+        (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs))
+        OxigraphStore.write(aside / "store", site / f"data/{_name(project)}.nq")
+        _swap(aside, project.build, old)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        words = "no space left on the disk" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise UnreadableError(f"cannot write {project.build}: {words}; the last build is untouched") from error
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _report_json(compilation: Compilation, plan: Plan, inputs: str) -> bytes:
+    from kgbuild.reporting import as_json
+
+    figures = {name: getattr(plan.figures, name) for name in Figures.__slots__}
+    document = {
+        "inputs": inputs,
+        "output": hashlib.sha256(plan.files["SHA256SUMS"]).hexdigest(),
+        "engine": compilation.engine,
+        "figures": figures,
+        **as_json(compilation.report.sorted()),
+    }
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def _aside(project: Project) -> Path:
+    return project.build.with_name(f".{project.build.name}.new")
+
+
+def _old(project: Project) -> Path:
+    return project.build.with_name(f".{project.build.name}.old")
+
+
+def _swap(new: Path, current: Path, old: Path) -> None:
+    """Put the new folder in the place of the current one, in one step where the system can."""
+    shutil.rmtree(old, ignore_errors=True)
+    if current.exists():
+        if _exchange(new, current):
+            shutil.rmtree(new, ignore_errors=True)
+            return
+        current.rename(old)
+    new.rename(current)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders atomically (Linux renameat2); return False where the system cannot."""
+    import ctypes
+
+    here, exchange = -100, 2
+    try:
+        call: Callable[..., int] = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    return call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+
+
+def _recover(project: Project) -> None:
+    """Put the last good build back after a kill between the two steps of a swap, and clear what a kill left."""
+    old = _old(project)
+    if old.exists() and not project.build.exists():
+        old.rename(project.build)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(_aside(project), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(project: Project) -> Iterator[None]:
+    """Let only one build of a project run at a time."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(project.root, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UsageError(f"another build of {project.root} is running") from None
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report] | None:
+    """Return figures and findings of the last build when it was made of the same inputs and is whole."""
+    from kgbuild.reporting import from_json
+
+    try:
+        document = json.loads((project.build / "report.json").read_bytes())
+        sums = (project.build / "site" / "SHA256SUMS").read_bytes()
+    except (OSError, ValueError):
+        return None
+    if document.get("inputs") != inputs or hashlib.sha256(sums).hexdigest() != document.get("output"):
+        return None
+    for line in sums.decode("utf-8").splitlines():
+        digest, _, path = line.partition("  ")
+        try:
+            if hashlib.sha256((project.build / "site" / path).read_bytes()).hexdigest() != digest:
+                return None
+        except OSError:
+            return None
+    if not (project.build / "store").is_dir():
+        return None
+    return Figures(**document["figures"]), Report(from_json(document))
+
+
+def current_store(project: Project) -> Path | None:
+    """Return the store of the last build when it was made of the inputs as they are now."""
+    try:
+        document = json.loads((project.build / "report.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    made_of = str(document.get("inputs", "")).partition("-")[0]
+    folder = project.build / "store"
+    return folder if made_of == fingerprint(project) and folder.is_dir() else None
+
+
+def export(name: str, start: Path | str = ".") -> bytes:
+    """Compile a project and return its graph in a format; raise `UsageError` for an unknown one."""
+    form = find_format(name)
+    compilation = compile_project(start)
+    return write_format(compilation.nquads, form, compilation.project.prefixes, compilation.project.base)

@@ -1,0 +1,379 @@
+"""The command line: a thin skin over the functions of the same names. Data on stdout, talk on stderr.
+
+Imports are late: `kgbuild --help` loads nothing but this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kgbuild.building import Built
+    from kgbuild.diagnostics import Diagnostic
+    from kgbuild.queries import Outcome
+    from kgbuild.store import Answer, Store
+
+EPILOG: Final = """\
+exit codes: 0 ok · 1 findings at or above --fail-on, a differing answer, a mismatch · 2 wrong usage or settings ·
+3 input unreadable or output unwritable · 4 a remote part needed and absent · 70 a fault of kgbuild itself
+
+kgbuild reports what articles claim, with source and certainty. It is not medical advice."""
+
+QUERY_HELP: Final = """\
+examples:
+  kgbuild query                                   list the questions
+  kgbuild query foods                             ask one of queries/*.rq
+  kgbuild query claims-about --param entity=id:calcium
+  kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="kgbuild",
+        description="Turn the claims of written articles into a checked, queryable, published knowledge graph.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and stop")
+    top.add_argument("-C", "--project", metavar="DIR", default=".", help="folder of the project (default: here or above)")
+    top.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours (default: on a terminal)")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], words: str, more: str = "") -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=words,
+            description=words[0].upper() + words[1:] + "." + (f" {more}" if more and "\n" not in more else ""),
+            epilog=more if "\n" in more else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.set_defaults(run=run)
+        return made
+
+    check = command("check", _check, "do everything a build does but writing")
+    build = command("build", _build, "check the project, then write build/ with graph, site and store")
+    for made in (check, build):
+        _add_findings(made)
+        made.add_argument("--engine", choices=("auto", "pyshacl"), default="auto",
+                          help="auto: fast screen, pySHACL as judge; pyshacl: pySHACL alone over the whole graph")  # fmt: skip
+        made.add_argument("--text", metavar="[ARTICLE=]FILE", action="append", default=[],
+                          help="local copy of an article's text, to verify its anchors")  # fmt: skip
+        made.add_argument("--timings", action="store_true", help="print where the time goes")
+    build.add_argument("--force", action="store_true", help="build even when nothing changed")
+
+    query = command("query", _query, "ask a question of the graph", QUERY_HELP)
+    query.add_argument("name", nargs="?", metavar="NAME|FILE", help="a query of queries/, or a .rq file; none: list them")
+    query.add_argument("-e", "--execute", metavar="TEXT", help="a query as text; the project's prefixes are known")
+    query.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="value of a parameter")
+    query.add_argument("--format", default="", help="table, csv, tsv, json, xml; for graphs turtle, nt, rdfxml, jsonld")
+    query.add_argument("--endpoint", metavar="URL", help="ask a SPARQL 1.1 endpoint instead of the build")
+    query.add_argument("--allow-service", action="store_true", help="let the query reach out with SERVICE")
+
+    test = command("test", _test, "compare the answers of the queries with the expected ones beside them")
+    test.add_argument("--update", action="store_true", help="write the answers as the expected ones")
+    _add_findings(test)
+
+    anchor = command("anchor", _anchor, "write or verify the sentence table of an article from a local copy of its text",
+                     "The text is only read: the table holds offsets and digests.")  # fmt: skip
+    anchor.add_argument("article", metavar="ARTICLE", help="id of the article")
+    anchor.add_argument("text", metavar="TEXT", help="file with the article's text")
+    anchor.add_argument("--write", action="store_true", help="write the table anew where there is one")
+    _add_findings(anchor)
+
+    export = command("export", _export, "write the graph in one format", "Formats: trig, nq, ttl, jsonld, rdf.")
+    export.add_argument("name", metavar="FORMAT", help="trig, nq, ttl, jsonld or rdf")
+    export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
+
+    explain = command("explain", _explain, "tell what a code means, with an example and the fix")
+    explain.add_argument("code", nargs="?", metavar="CODE", help="such as KG204 or S20; none: list them")
+    return top
+
+
+def _add_findings(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--format", choices=("text", "json", "github", "sarif"), default="text", help="how to write findings")
+    made.add_argument("--fail-on", choices=("error", "warning", "note"), default="error",
+                      help="least severity that makes the exit code 1 (default: error)")  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    options = parser().parse_args(arguments)
+    if options.version:
+        from kgbuild import __version__
+
+        print(f"kgbuild {__version__}")
+        return 0
+    if options.command is None:
+        parser().print_help()
+        return 2
+    return _guarded(options)
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    from kgbuild.diagnostics import FindingsError, KgbuildError
+
+    try:
+        return int(options.run(options))
+    except FindingsError as error:
+        _findings(options, error.report.sorted())
+        return error.exit_code
+    except KgbuildError as error:
+        print(f"kgbuild: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("kgbuild: interrupted; nothing was changed", file=sys.stderr)
+        return 130
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print("kgbuild: this is a fault of kgbuild, not of your files; please report it with the lines above", file=sys.stderr)
+        return 70
+
+
+def _color(options: argparse.Namespace, stream: object) -> bool:
+    if options.color != "auto":
+        return bool(options.color == "always")
+    isatty = getattr(stream, "isatty", lambda: False)
+    return bool(isatty()) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _findings(options: argparse.Namespace, findings: Sequence[Diagnostic]) -> None:
+    """Write findings: text is talk (stderr), the machine formats are data (stdout)."""
+    from kgbuild.project import find_root
+    from kgbuild.reporting import Lines, render
+
+    form = options.format if options.format in {"json", "github", "sarif"} else "text"
+    stream = sys.stderr if form == "text" else sys.stdout
+    if findings or form in {"json", "sarif"}:
+        root = find_root(Path(options.project))
+        stream.write(render(findings, form, Lines(root), color=_color(options, stream)))
+
+
+def _failed(options: argparse.Namespace, findings: Sequence[Diagnostic]) -> int:
+    from kgbuild.diagnostics import Severity
+
+    return int(any(finding.severity >= Severity[options.fail_on.upper()] for finding in findings))
+
+
+def _texts(options: argparse.Namespace) -> dict[str, Path]:
+    from kgbuild.diagnostics import UsageError
+
+    texts = {}
+    for given in options.text:
+        article, equals, path = given.partition("=")
+        if not equals:
+            article, path = _only_article(options), given
+        if article in texts:
+            raise UsageError(f"two texts are given for the article '{article}'")
+        texts[article] = Path(path)
+    return texts
+
+
+def _only_article(options: argparse.Namespace) -> str:
+    from kgbuild.diagnostics import Report, UsageError
+    from kgbuild.project import load_project
+    from kgbuild.sources import read_sources
+
+    articles = read_sources(load_project(Path(options.project)), Report()).articles
+    if len(articles) != 1:
+        raise UsageError("name the article of the text: --text ARTICLE=FILE")
+    return articles[0].id
+
+
+def _check(options: argparse.Namespace) -> int:
+    from kgbuild.building import check
+
+    return _built(options, check(options.project, texts=_texts(options), engine=options.engine))
+
+
+def _build(options: argparse.Namespace) -> int:
+    from kgbuild.building import build
+
+    return _built(options, build(options.project, texts=_texts(options), engine=options.engine, force=options.force))
+
+
+def _built(options: argparse.Namespace, built: Built) -> int:
+    found = built.report.sorted()
+    _findings(options, found)
+    figures = built.figures
+    anchors = ", ".join(f"{count} {state}" for state, count in figures.anchors.items()) or "none"
+    bold, plain = ("\x1b[1m", "\x1b[0m") if _color(options, sys.stderr) else ("", "")
+    lines = [
+        f"{bold}{figures.claims} claims{plain} from {figures.articles} article(s), {figures.entities} entities, "
+        f"{figures.mappings} links, {figures.quads:,} quads",
+        f"sentences covered: {figures.covered} of {figures.sentences}; anchors: {anchors}",
+        f"stated plainly: {figures.plain} triples; {figures.queries} queries; {figures.pages} pages; validated by {built.engine}",
+    ]
+    if options.timings:
+        width = max(map(len, built.timings.seconds))
+        lines += [f"{name:<{width}}  {seconds * 1000:7.1f} ms" for name, seconds in built.timings.seconds.items()]
+        lines.append(f"{'sum':<{width}}  {sum(built.timings.seconds.values()) * 1000:7.1f} ms")
+    if built.unchanged:
+        lines.append("nothing changed since the last build (--force builds anyway)")
+    if built.written or built.unchanged:
+        lines.append(f"{bold}open {_shown(built.index)}{plain}")
+    print("\n".join(lines), file=sys.stderr)
+    return _failed(options, found)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def _query(options: argparse.Namespace) -> int:
+    from kgbuild.diagnostics import FindingsError, Report, UsageError
+    from kgbuild.project import load_project
+    from kgbuild.queries import Query, find_query, read_queries, report_syntax
+    from kgbuild.store import QuerySyntaxError
+
+    project = load_project(Path(options.project))
+    if options.execute is None and options.name is None:
+        report = Report()
+        return _list_queries(read_queries(project, report))
+    values = {}
+    for given in options.param:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise UsageError(f"a parameter is given as NAME=VALUE, not '{given}'")
+        values[name] = value
+    if options.execute is not None:
+        query = Query("text", "", "", options.execute, "<text>")
+    else:
+        query = find_query(project, options.name)
+    sparql = query.sparql(project.prefixes, values)
+    store = _store(options)
+    try:
+        answer = store.query(sparql, project.prefixes)
+    except QuerySyntaxError as error:
+        report = Report()
+        report_syntax(error, query, report)
+        raise FindingsError(report) from None
+    return _show_answer(options, answer, store, project.prefixes)
+
+
+def _store(options: argparse.Namespace) -> Store:
+    """Return the endpoint asked for, the store of the build, or the project compiled in memory where there is no build."""
+    from kgbuild.project import load_project
+    from kgbuild.store import EndpointStore, OxigraphStore
+
+    if options.endpoint:
+        return EndpointStore(options.endpoint)
+    from kgbuild.building import current_store
+
+    project = load_project(Path(options.project))
+    folder = current_store(project)
+    if folder is not None:
+        return OxigraphStore.open(folder, services=options.allow_service)
+    from kgbuild.compilation import compile_project
+
+    store = compile_project(project.root).store
+    store.services = options.allow_service
+    return store
+
+
+def _list_queries(queries: Sequence[object]) -> int:
+    from kgbuild.tables import print_table
+
+    rows = [(getattr(query, "name", ""), getattr(query, "question", "")) for query in queries]
+    print_table(("query", "question"), rows, color=False)
+    return 0
+
+
+def _show_answer(options: argparse.Namespace, answer: Answer, store: Store, prefixes: dict[str, str]) -> int:
+    from kgbuild.queries import Labels, write
+    from kgbuild.store import Graph, Solutions
+    from kgbuild.tables import print_table
+
+    form = options.format or ("turtle" if isinstance(answer, Graph) else "table")
+    if form != "table" or isinstance(answer, Graph):
+        sys.stdout.buffer.write(write(answer, form, prefixes))
+        sys.stdout.buffer.flush()
+        return 0
+    if not isinstance(answer, Solutions):
+        print("yes" if answer else "no")
+        return 0
+    labels = Labels(store, prefixes, answer)
+    rows = [tuple(labels.show(term) for term in row) for row in answer.rows]
+    print_table(answer.variables, rows, color=_color(options, sys.stdout))
+    print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}", file=sys.stderr)
+    return 0
+
+
+def _test(options: argparse.Namespace) -> int:
+    from kgbuild.testing import test
+
+    tested = test(options.project, update=options.update)
+    found = tested.report.sorted()
+    for outcome in tested.outcomes:
+        _print_outcome(outcome, _color(options, sys.stderr))
+    _findings(options, found)
+    failed = sum(not outcome.passed for outcome in tested.outcomes)
+    print(f"{len(tested.outcomes) - failed} passed, {failed} failed", file=sys.stderr)
+    return 1 if failed else _failed(options, found)
+
+
+def _print_outcome(outcome: Outcome, color: bool) -> None:
+    word = "ok  " if outcome.passed else "FAIL"
+    if color:
+        word = f"\x1b[{32 if outcome.passed else 31}m{word}\x1b[0m"
+    rows = f"{outcome.rows} row{'' if outcome.rows == 1 else 's'}"
+    print(f"{word}  {outcome.query.name}: {outcome.query.question} ({rows})", file=sys.stderr)
+
+
+def _anchor(options: argparse.Namespace) -> int:
+    from kgbuild.anchors import anchor
+
+    done = anchor(options.project, options.article, options.text, write=options.write)
+    found = done.report.sorted()
+    _findings(options, found)
+    states: dict[str, int] = {}
+    for sentence in done.article.sentences:
+        states[sentence.state] = states.get(sentence.state, 0) + 1
+    counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    print(f"{'wrote' if done.written else 'checked'} {_shown(done.path)}: {counted}", file=sys.stderr)
+    return _failed(options, found)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from kgbuild.building import export
+
+    data = export(options.name, options.project)
+    if options.output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return 0
+    from kgbuild.diagnostics import UnreadableError
+
+    try:
+        Path(options.output).write_bytes(data)
+    except OSError as error:
+        raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
+    print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from kgbuild.explanations import explain, list_codes
+
+    print(explain(options.code, options.project) if options.code else list_codes(options.project))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
