@@ -6,6 +6,7 @@ KG5xx the graph, KG6xx the site. Codes of SHACL shapes (S01, MR01, …) belong t
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Final
 
 CODES: Final[dict[str, tuple[str, str]]] = {
@@ -79,3 +80,13 @@ def title_of(code: str) -> str | None:
     'unknown entity'
     """
     return CODES[code][1] if code in CODES else None
+
+
+def page_of(code: str) -> str | None:
+    """Return the page of a listed code as Markdown, or None for another code.
+
+    >>> (page_of("KG204") or "").splitlines()[0], page_of("S02")
+    ('# KG204: unknown entity', None)
+    """
+    page = files("kgbuild") / "codes" / f"{code}.md"
+    return page.read_text("utf-8") if code in CODES and page.is_file() else None

@@ -1,0 +1,46 @@
+# make build: environment, install, graph and site. make test: environment, install, every check.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: build test lint types lock clean
+
+build: $(VENV)/.ready
+	@$(BIN)/kgbuild build
+
+test: $(VENV)/.ready-dev lint types
+	@$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
+
+lint: $(VENV)/.ready-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.ready-dev
+	@$(BIN)/mypy
+
+# The locked versions of everything that is installed, from pyproject.toml.
+lock: $(VENV)/.ready-dev
+	$(BIN)/pip install --quiet "pip-tools>=7,<8"
+	$(BIN)/pip-compile $(LOCK) --extra fast --output-file requirements.txt pyproject.toml
+	$(BIN)/pip-compile $(LOCK) --extra fast --extra dev --output-file requirements-dev.txt pyproject.toml
+LOCK := --quiet --upgrade --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --annotation-style=line
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .coverage
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kgbuild needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 2; }
+	@echo "making the environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "install Python's venv module first (Debian: apt install python3-venv)"; exit 2; }
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.made pyproject.toml requirements.txt
+	@echo "installing kgbuild"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@echo "installing what the tests need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@

@@ -1,0 +1,500 @@
+"""Which pages the site has, at which path, and what each is given to show.
+
+Pure: no clock, no network; reads only the templates and assets of the package.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from markupsafe import Markup
+
+from kgbuild.diagnostics import Diagnostic, Severity
+from kgbuild.project import Project
+from kgbuild.site.facts import tally, withheld
+from kgbuild.site.render import Here, Site, anchor, document, environment, is_number
+from kgbuild.site.vocabulary import KINDS, Ontology, Term, ontologies, schemes, terms
+from kgbuild.store import Answer, Graph, Solutions, lexical
+from kgbuild.store import Term as Node
+from kgbuild.terms import KGB
+from kgbuild.validate import Shapes
+from kgbuild.views import ArticleView, ClaimView, EntityView, Link, Views
+
+ROWS = 500
+"""Rows of an answer shown on its page; the files beside it hold all of them."""
+
+_MEDIA = {
+    "ttl": "text/turtle",
+    "jsonld": "application/ld+json",
+    "trig": "application/trig",
+    "nt": "application/n-triples",
+    "nq": "application/n-quads",
+    "rdf": "application/rdf+xml",
+    "csv": "text/csv",
+    "json": "application/sparql-results+json",
+}
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file to download; its path is relative to the root of the site, its size in bytes."""
+
+    path: str
+    label: str
+    media_type: str
+    size: int
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPage:
+    """A query with its answer; parameters are triples of name, default and what it means."""
+
+    name: str
+    title: str
+    question: str
+    sparql: str
+    parameters: tuple[tuple[str, str, str], ...]
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInput:
+    """Everything the site shows; `formats` are pairs of extension and label of the files beside a page."""
+
+    project: Project
+    views: Views
+    queries: tuple[QueryPage, ...]
+    downloads: tuple[Download, ...]
+    shapes: Shapes
+    findings: tuple[Diagnostic, ...]
+    engine: str
+    triples: int
+    formats: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file of the site: a path relative to its root, and its bytes."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Alternate:
+    """A file that says the same as a page, in another format."""
+
+    path: str
+    label: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The claims that share a relation and a direction."""
+
+    id: str
+    label: str
+    claims: tuple[ClaimView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The shapes of one code, and how many findings bear it."""
+
+    code: str
+    label: str
+    comment: str
+    severity: str
+    parts: tuple[str, ...]
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of an answer."""
+
+    html: Markup
+    number: bool
+
+
+def plan_site(site: SiteInput) -> list[Page]:
+    """Return every page and asset of the site, by path."""
+    return sorted([*_assets(), *_Planner(site).pages()], key=lambda page: page.path)
+
+
+def entity_path(slug: str) -> str:
+    """Return the path of an entity's page.
+
+    >>> entity_path("magnesium")
+    'id/magnesium.html'
+    """
+    return f"id/{anchor(slug)}.html"
+
+
+def claim_path(key: str) -> str:
+    """Return the path of a claim's page.
+
+    >>> claim_path("magnesium-rls/c018")
+    'claim/magnesium-rls/c018.html'
+    """
+    return f"claim/{'/'.join(anchor(part) for part in key.split('/'))}.html"
+
+
+def article_path(slug: str) -> str:
+    """Return the path of an article's page.
+
+    >>> article_path("magnesium-rls")
+    'article/magnesium-rls.html'
+    """
+    return f"article/{anchor(slug)}.html"
+
+
+def query_path(name: str) -> str:
+    """Return the path of a query's page.
+
+    >>> query_path("food-sources")
+    'query/food-sources.html'
+    """
+    return f"query/{anchor(name)}.html"
+
+
+def answer_formats(answer: Answer) -> tuple[tuple[str, str], ...]:
+    """Return extension and label of the files that hold an answer beside its page.
+
+    >>> answer_formats(True)
+    (('json', 'JSON'),)
+    """
+    if isinstance(answer, Solutions):
+        return (("csv", "CSV"), ("json", "JSON"))
+    return (("ttl", "Turtle"),) if isinstance(answer, Graph) else (("json", "JSON"),)
+
+
+def _assets() -> list[Page]:
+    return [Page(path, _asset(path)) for path in ("favicon.svg", "style.css")]
+
+
+@cache
+def _asset(name: str) -> bytes:
+    return files("kgbuild").joinpath("assets", name).read_bytes()
+
+
+class _Planner:
+    """Plans the pages of one site; everything that several pages need is gathered once."""
+
+    def __init__(self, site: SiteInput) -> None:
+        self.input, self.views, self.project = site, site.views, site.project
+        self.terms = terms(site.views, site.project)
+        self.schemes = schemes(site.views, self.terms)
+        claims = site.views.claims
+        self.claims = {claim.iri: claim for claim in claims}
+        self.by_statement = {claim.statement: claim for claim in reversed(claims)}
+        self.by_sentence = _grouped((sentence.iri, claim) for claim in claims for sentence in claim.sentences)
+        self.by_triple = _grouped(((_triple(claim)), claim) for claim in claims)
+        self.stated = _grouped((claim.attributed_to.iri, claim) for claim in claims)
+        self.recorded = _grouped((claim.extractor.iri, claim) for claim in claims if claim.extractor)
+        self.about = {entity.iri: _about(entity) for entity in site.views.entities}
+        self.followers = _followers(claims)
+        self.terms_by_iri = {term.iri: term for term in self.terms}
+        self.site = Site(dict(self._targets()), self.claims, site.views.prefixes)
+        self.restricting = frozenset(term.iri for term in self.terms if term.restricts)
+        self.shared = {
+            "site": site,
+            "project": site.project,
+            "articles": site.views.articles,
+            "publishers": _publishers(claims),
+            "tally": tally,
+            "article_path": article_path,
+            "query_path": query_path,
+        }
+
+    def _targets(self) -> Iterator[tuple[str, str]]:
+        """Yield where each IRI has its page; terms come first, so that a page of its own wins."""
+        for term in self.terms:
+            yield term.iri, f"ns.html#{term.id}"
+        for ontology in ontologies(self.views):
+            yield ontology.iri, "ns.html"
+        for article in self.views.articles:
+            path = article_path(article.id)
+            yield article.iri, path
+            yield f"{article.iri}#extraction", f"{path}#_extraction"
+            for section in article.sections:
+                yield section.iri, f"{path}#{anchor(section.id)}"
+                for sentence in section.sentences:
+                    yield sentence.iri, f"{path}#s{sentence.number}"
+        for entity in self.views.entities:
+            yield entity.iri, entity_path(entity.slug)
+        for claim in self.views.claims:
+            yield claim.iri, claim_path(claim.key)
+
+    def pages(self) -> Iterator[Page]:
+        """Yield every HTML page."""
+        yield self._home()
+        yield from self._entities()
+        yield from self._claims()
+        yield from self._articles()
+        yield from self._queries()
+        yield self._vocabulary()
+        yield self._report()
+        yield self._page("downloads.html", "downloads.html", queries=self.input.queries)
+        yield self._page("about.html", "about.html", schemes=self.schemes)
+        yield self._page("404.html", "404.html")
+
+    def _page(self, path: str, template: str, **context: Any) -> Page:
+        known: dict[str, Any] = {"here": Here(self.site, path), "alternates": (), **self.shared, **context}
+        return Page(path, document(environment().get_template(template).render(known)))
+
+    def _home(self) -> Page:
+        claims = self.views.claims
+        examples = {claim.certainty.iri: claim for claim in reversed(claims)}
+        busiest = sorted(self.views.entities, key=lambda item: (-len(self.about[item.iri]), item.slug))
+        return self._page(
+            "index.html",
+            "index.html",
+            examples=[(concept, count, examples[concept.iri]) for concept, count in tally(claims)],
+            busiest=[(item, len(self.about[item.iri])) for item in busiest[:9] if self.about[item.iri]],
+            hedged=sum(claim.hedged for claim in claims),
+            negated=sum(claim.negated for claim in claims),
+            unsourced=sum(claim.basis.slug == "unsourced" for claim in claims),
+            mappings=sum(len(entity.mappings) for entity in self.views.entities),
+            sentences=len(self.views.sentences),
+        )
+
+    def _entities(self) -> Iterator[Page]:
+        by_category = _grouped((entity.category.iri, entity) for entity in self.views.entities)
+        categories = sorted(
+            (
+                (group[0].category, sorted(group, key=lambda item: item.label.casefold()))
+                for group in by_category.values()
+            ),
+            key=lambda item: (item[0].label.casefold(), item[0].iri),
+        )
+        yield self._page("id/index.html", "entities.html", categories=categories, about=self.about)
+        for entity in self.views.entities:
+            yield self._entity(entity)
+
+    def _entity(self, entity: EntityView) -> Page:
+        path = entity_path(entity.slug)
+        return self._page(
+            path,
+            "entity.html",
+            entity=entity,
+            groups=[*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)],
+            mentioned=[claim for claim in entity.mentioned if _names(claim, entity.iri)],
+            claims=self.about[entity.iri],
+            stated=_by_article(self.stated.get(entity.iri, ())),
+            recorded=_by_article(self.recorded.get(entity.iri, ())),
+            alternates=self._alternates(path, self.input.formats),
+        )
+
+    def _inverse_groups(self, entity: EntityView) -> Iterator[Group]:
+        """Group the claims that point at an entity, under the label of the inverse predicate where there is one."""
+        pointing = [claim for claim in entity.as_object if claim.subject.iri != entity.iri]
+        for group in _groups(pointing, "is"):
+            term = self.terms_by_iri.get(group.claims[0].predicate.iri)
+            if term and term.inverse:
+                yield replace(group, label=self.views.label(term.inverse))
+            else:
+                yield group if term and term.symmetric else replace(group, label=f"is what something {group.label}")
+
+    def _claims(self) -> Iterator[Page]:
+        sections = [(article, self._by_section(article)) for article in self.views.articles]
+        placed = {claim.iri for _, parts in sections for _, found in parts for claim in found}
+        rest = [claim for claim in self.views.claims if claim.iri not in placed]
+        yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest)
+        formats = tuple(dict((*self.input.formats, ("trig", "TriG"))).items())
+        for claim in self.views.claims:
+            path = claim_path(claim.key)
+            same = [other for other in self.by_triple[_triple(claim)] if other.iri != claim.iri]
+            yield self._page(
+                path,
+                "claim.html",
+                claim=claim,
+                same=same,
+                reasons=withheld(claim, self.restricting),
+                used_by=self._used_by(claim),
+                rules=len(_rules(self.input)),
+                errors=sum(finding.severity >= Severity.ERROR for finding in self.input.findings),
+                alternates=self._alternates(path, formats),
+            )
+
+    def _by_section(self, article: ArticleView) -> list[tuple[Link, list[ClaimView]]]:
+        """Return the claims of an article by the section of their first sentence, in the order of the text."""
+        found: dict[str, list[ClaimView]] = defaultdict(list)
+        for claim in article.claims:
+            if claim.sentences:
+                found[claim.sentences[0].section.iri].append(claim)
+        return [
+            (Link(section.iri, section.title, "section"), sorted(found[section.iri], key=_position))
+            for section in article.sections
+            if section.iri in found
+        ]
+
+    def _used_by(self, claim: ClaimView) -> list[tuple[str, list[Link]]]:
+        return sorted(self.followers.get(claim.iri, {}).items())
+
+    def _articles(self) -> Iterator[Page]:
+        yield self._page("article/index.html", "articles.html")
+        for article in self.views.articles:
+            yield self._page(article_path(article.id), "article.html", article=article, standing=self.by_sentence)
+
+    def _queries(self) -> Iterator[Page]:
+        yield self._page("query/index.html", "queries.html", queries=self.input.queries)
+        for query in self.input.queries:
+            path = query_path(query.name)
+            here = Here(self.site, path)
+            answer = query.answer
+            yield self._page(
+                path,
+                "query.html",
+                query=query,
+                kind="table" if isinstance(answer, Solutions) else "graph" if isinstance(answer, Graph) else "truth",
+                heads=answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object"),
+                rows=[self._row(here, row) for row in _rows(answer)[:ROWS]],
+                total=len(_rows(answer)),
+                alternates=self._alternates(path, answer_formats(answer)),
+            )
+
+    def _row(self, here: Here, row: tuple[Node | None, ...]) -> list[Cell]:
+        """Spell a row; the statement of a claim is shown once in it, with its certainty, source and place."""
+        shown: set[str] = set()
+        stated = {self.by_statement[lexical(term)].iri for term in row if term and lexical(term) in self.by_statement}
+        return [Cell(self._cell(here, term, stated, shown), is_number(term)) for term in row]
+
+    def _cell(self, here: Here, term: Node | None, stated: set[str], shown: set[str]) -> Markup:
+        if term is None:
+            return Markup("")
+        value = lexical(term)
+        claim = self.claims.get(value) or self.by_statement.get(value)
+        if claim is None:
+            linked = self.site.targets.get(value)
+            return here.to(value, self.views.label(value)) if linked else here.term(term)
+        if claim.iri in shown or (value == claim.iri and claim.iri in stated):
+            return here.to(claim.iri, claim.id)
+        shown.add(claim.iri)
+        return here.card(claim)
+
+    def _vocabulary(self) -> Page:
+        own, tool = self.project.namespace, KGB
+        parts = [
+            (self._header(space), _by_kind(term for term in self.terms if term.iri.startswith(space)))
+            for space in (own, tool)
+        ]
+        beside = [item for item in self.input.downloads if item.path.startswith("ns.")]
+        alternates = [Alternate(item.path, item.label, item.media_type) for item in beside]
+        return self._page("ns.html", "ns.html", parts=parts, schemes=self.schemes, alternates=alternates)
+
+    def _header(self, space: str) -> Ontology:
+        iri = space.rstrip("#")
+        known = {ontology.iri: ontology for ontology in ontologies(self.views)}
+        return known.get(iri, Ontology(iri, iri, "", ""))
+
+    def _report(self) -> Page:
+        findings = sorted(set(self.input.findings), key=lambda finding: finding.sort_key)
+        return self._page("report.html", "report.html", rules=_rules(self.input), findings=findings)
+
+    def _alternates(self, path: str, formats: Iterable[tuple[str, str]]) -> list[Alternate]:
+        stem = path.removesuffix(".html")
+        return [
+            Alternate(f"{stem}.{extension}", label, _MEDIA.get(extension, "application/octet-stream"))
+            for extension, label in formats
+        ]
+
+
+def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    found: dict[K, list[V]] = defaultdict(list)
+    for key, value in pairs:
+        found[key].append(value)
+    return found
+
+
+def _triple(claim: ClaimView) -> tuple[str, str, str]:
+    return claim.subject.iri, claim.predicate.iri, claim.object.iri
+
+
+def _position(claim: ClaimView) -> tuple[int, str]:
+    return claim.sentences[0].number if claim.sentences else 0, claim.key
+
+
+def _names(claim: ClaimView, iri: str) -> bool:
+    """Tell whether a claim itself names an entity; to be its source is not enough."""
+    values = [item.value.iri for item in claim.qualifiers if isinstance(item.value, Link)]
+    dimension = claim.compared_dimension.iri if claim.compared_dimension else ""
+    return iri in {claim.subject.iri, claim.object.iri, dimension, *values}
+
+
+def _about(entity: EntityView) -> list[ClaimView]:
+    return [claim for claim in entity.claims if _names(claim, entity.iri)]
+
+
+def _groups(claims: Iterable[ClaimView], prefix: str) -> list[Group]:
+    """Group claims by predicate: the largest group first."""
+    by_predicate = _grouped((claim.predicate.iri, claim) for claim in claims)
+    groups = [
+        Group(f"{prefix}-{anchor(iri.rpartition('#')[2])}", found[0].predicate.label, tuple(found))
+        for iri, found in by_predicate.items()
+    ]
+    return sorted(groups, key=lambda group: (-len(group.claims), group.label, group.id))
+
+
+def _by_article(claims: Iterable[ClaimView]) -> list[tuple[Link, list[ClaimView]]]:
+    found = _grouped((claim.article.iri, claim) for claim in claims)
+    return [(group[0].article, group) for _, group in sorted(found.items())]
+
+
+def _publishers(claims: Iterable[ClaimView]) -> list[Link]:
+    """Return whose claims these are, who states most first."""
+    counts = Counter(claim.attributed_to for claim in claims if claim.attributed_to.iri)
+    return sorted(counts, key=lambda link: (-counts[link], link.label, link.iri))
+
+
+def _followers(claims: Iterable[ClaimView]) -> dict[str, dict[str, list[Link]]]:
+    """Return, for each claim, the claims that refer to it, by how they do."""
+    found: dict[str, dict[str, list[Link]]] = defaultdict(lambda: defaultdict(list))
+    for claim in claims:
+        me = Link(claim.iri, claim.statement, "claim")
+        for words, links in (
+            ("It is given as a reason for", claim.rationale),
+            ("What is derived from it", claim.derived_from),
+            ("What is set against it", claim.contrasts_with),
+            ("Claims about this claim", (claim.object,)),
+        ):
+            for link in links:
+                found[link.iri][words].append(me)
+    return found
+
+
+def _rows(answer: Answer) -> tuple[tuple[Node | None, ...], ...]:
+    if isinstance(answer, Solutions):
+        return answer.rows
+    if isinstance(answer, Graph):
+        return tuple((triple.subject, triple.predicate, triple.object) for triple in answer.triples)
+    return ()
+
+
+def _by_kind(found: Iterable[Term]) -> list[tuple[str, list[Term]]]:
+    """Return terms by kind; concepts stand with their schemes."""
+    by_kind = _grouped((term.kind, term) for term in found)
+    order = [kind for kind in (*KINDS, "Other terms") if kind in by_kind and kind not in {"Schemes", "Concepts"}]
+    return [(kind, sorted(by_kind[kind], key=lambda term: (term.label.casefold(), term.iri))) for kind in order]
+
+
+def _rules(site: SiteInput) -> list[Rule]:
+    """Return the shapes by code, the one with the shortest name as head, with the number of their findings."""
+    counts = Counter(finding.code for finding in set(site.findings))
+    by_code = _grouped((shape.code, shape) for shape in site.shapes.described.values())
+    rules = []
+    for code, shapes in sorted(by_code.items()):
+        head, *parts = sorted(shapes, key=lambda shape: (len(shape.iri), shape.iri))
+        labels = tuple(part.label for part in parts)
+        rules.append(Rule(code, head.label, head.comment, head.severity, labels, counts[code]))
+    return rules

@@ -1,0 +1,235 @@
+"""The jinja2 environment: filters, links relative to a page, and the spelling of hostile values as HTML.
+
+Every value of the data is taken as hostile: text is escaped and isolated (`bdi`), an IRI becomes a link only if it
+starts with http:// or https://, characters that HTML forbids are replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from urllib.parse import quote
+
+import pyoxigraph as ox
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from kgbuild.site.facts import SEGMENTS, edge, facets, qualifiers, segments
+from kgbuild.store import Term, lexical, tokens
+from kgbuild.terms import XSD, compress
+from kgbuild.views import ClaimView, ConceptView, Link
+
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+_PLANES = re.compile(f"[{''.join(chr(plane * 0x10000 + last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))}]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST = 120
+_KEYWORDS = frozenset(
+    "ADD ALL AS ASC ASK BASE BIND BY CONSTRUCT COUNT DESC DESCRIBE DISTINCT EXISTS FILTER FROM GRAPH GROUP HAVING IN"
+    " LIMIT MAX MIN MINUS NAMED NOT OFFSET OPTIONAL ORDER PREFIX REDUCED SAMPLE SELECT SUM UNDEF UNION VALUES WHERE A"
+    " AVG BOUND COALESCE CONCAT CONTAINS DATATYPE GROUP_CONCAT IF LANG LCASE REGEX REPLACE SEPARATOR STR STRAFTER"
+    " STRBEFORE STRENDS STRLEN STRSTARTS SUBSTR UCASE LANGMATCHES ISIRI ISLITERAL".split()
+)
+_NUMBERS = frozenset(XSD + name for name in ("integer", "decimal", "double", "float"))
+
+
+@cache
+def environment() -> Environment:
+    """Return the one environment: autoescape on, an unknown name is an error."""
+    found = Environment(
+        loader=PackageLoader("kgbuild"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    found.filters |= {
+        "anchor": anchor,
+        "certainty": certainty,
+        "edge": edge,
+        "facets": facets,
+        "n": counted,
+        "plain": plain,
+        "qualifiers": qualifiers,
+        "size": size,
+        "sparql": highlighted,
+        "word": word,
+    }
+    return found
+
+
+def document(text: str) -> bytes:
+    """Spell a page as UTF-8, with U+FFFD for every character that HTML forbids (WHATWG HTML §13.2.3.5).
+
+    >>> document("a\\x01b").decode()
+    'a\ufffdb'
+    """
+    return _PLANES.sub("\ufffd", _FORBIDDEN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))).encode()
+
+
+def plain(text: str, longest: int = _LONGEST) -> str:
+    """Shorten a text for titles and attributes, where no element can isolate directions.
+
+    >>> plain("a\u202e  b"), plain("abcdef", 4)
+    ('a b', 'abc…')
+    """
+    words = " ".join(_BIDI.sub("", text).split())
+    return words if len(words) <= longest else words[: longest - 1].rstrip() + "…"
+
+
+def anchor(text: str) -> str:
+    """Spell an identifier as a fragment or file name: other characters than letters, digits, - and _ as ~hex.
+
+    >>> anchor("restless-legs-syndrome"), anchor("../x")
+    ('restless-legs-syndrome', '~2e~2e~2fx')
+    """
+    spelt = _UNSAFE.sub(lambda found: f"~{ord(found[0]):02x}", text) or "~"
+    return spelt if len(spelt) <= _LONGEST else f"{spelt[:80]}~{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def size(count: int) -> str:
+    """Spell a number of bytes for people.
+
+    >>> size(999), size(12_345), size(2_000_000)
+    ('999 bytes', '12 kB', '2.0 MB')
+    """
+    if count < 1000:
+        return f"{count} bytes"
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} kB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Spell a number with its noun.
+
+    >>> counted(1, "claim"), counted(1200, "claim"), counted(2, "entity", "entities")
+    ('1 claim', '1,200 claims', '2 entities')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def word(slug: str) -> str:
+    """Spell a slug as words.
+
+    >>> word("body-part")
+    'body part'
+    """
+    return slug.replace("-", " ")
+
+
+def bar(filled: int) -> Markup:
+    """Draw the bar of five segments, of which some are filled; drawn in outline too, so that it needs no colour."""
+    on = "".join(f"M{11 * place} 0h9v13h-9z" for place in range(filled))
+    off = "".join(f"M{11 * place + 0.5} .5h8v12h-8z" for place in range(filled, SEGMENTS))
+    label = f"Certainty {filled} of {SEGMENTS}:" if filled else "Certainty:"
+    return Markup(  # noqa: S704  # numbers only
+        f'<svg class="bar" role="img" aria-label="{label}" viewBox="0 0 53 13" width="53" height="13">'
+        f'<path d="{on or "M0 0"}" fill="currentColor"/><path d="{off or "M0 0"}" fill="none" stroke="currentColor"/></svg>'
+    )
+
+
+_BARS = tuple(bar(filled) for filled in range(SEGMENTS + 1))
+
+
+def certainty(concept: ConceptView) -> Markup:
+    """Spell a certainty as bar and word."""
+    label = concept.label or "not recorded"
+    return Markup('<span class="certainty">{} <b>{}</b></span>').format(_BARS[segments(concept)], label)
+
+
+def highlighted(sparql: str) -> Markup:
+    """Mark up comments, IRIs, strings, variables and keywords of a query.
+
+    >>> highlighted("ASK { ?s a <x:y> }")
+    Markup('<b>ASK</b> { <var>?s</var> <b>a</b> <i>&lt;x:y&gt;</i> }')
+    """
+    return Markup("").join(_token(token) for token in tokens(sparql))
+
+
+def _token(token: str) -> Markup:
+    if token.startswith("#"):
+        return Markup('<i class="comment">{}</i>').format(token)
+    if len(token) > 1 and token[0] in "<\"'":
+        return Markup("<i>{}</i>").format(token)
+    if len(token) > 1 and token[0] in "?$":
+        return Markup("<var>{}</var>").format(token)
+    if token.upper() in _KEYWORDS and (token != "A"):
+        return Markup("<b>{}</b>").format(token)
+    return escape(token)
+
+
+class Site:
+    """What all pages share: where each IRI has its page, the claims, the prefixes, and the cards already rendered."""
+
+    def __init__(self, targets: Mapping[str, str], claims: Mapping[str, ClaimView], prefixes: dict[str, str]) -> None:
+        self.targets, self.claims, self.prefixes = targets, claims, prefixes
+        self.cards: dict[tuple[str, str], Markup] = {}
+        self.macros = environment().get_template("claim-card.html").module
+
+
+class Here:
+    """The page that is being rendered: links are relative to it."""
+
+    def __init__(self, site: Site, path: str) -> None:
+        self.site, self.path = site, path
+        self.root = "../" * path.count("/")
+
+    def file(self, path: str) -> str:
+        """Return the address of a file of the site, percent-encoded."""
+        return self.root + quote(path, safe="/~")
+
+    def address(self, iri: str) -> str:
+        """Return where an IRI leads: a page of the site, itself if it is http(s), or nowhere."""
+        target = self.site.targets.get(iri)
+        if target is not None:
+            return self.root + target
+        return iri if iri.startswith(("http://", "https://")) else ""
+
+    def link(self, thing: Link | ConceptView | str) -> Markup:
+        """Spell a thing as a link to its page, or as text where it has none."""
+        if isinstance(thing, str):
+            return Markup("<bdi>{}</bdi>").format(thing)
+        return self.to(thing.iri, thing.label or compress(thing.iri, self.site.prefixes))
+
+    def to(self, iri: str, text: str = "") -> Markup:
+        """Spell an IRI as a link with a text, by default its CURIE; out of the site it is marked as external."""
+        text = text or compress(iri, self.site.prefixes)
+        address = self.address(iri)
+        if not address:
+            return Markup("<bdi>{}</bdi>").format(text)
+        if iri in self.site.targets:
+            return Markup('<a href="{}"><bdi>{}</bdi></a>').format(address, text)
+        return Markup('<a href="{}" rel="external"><bdi>{}</bdi></a>').format(address, text)
+
+    def card(self, claim: ClaimView) -> Markup:
+        """Render a claim with its certainty, facets, source and place."""
+        key = (self.root, claim.iri)
+        if key not in self.site.cards:
+            self.site.cards[key] = Markup(self.site.macros.card(self, claim))  # type: ignore[attr-defined]  # noqa: S704
+        return self.site.cards[key]
+
+    def claim(self, link: Link) -> Markup:
+        """Render the card of a claim by its link, or the link where the claim is not in the graph."""
+        claim = self.site.claims.get(link.iri)
+        return self.card(claim) if claim else self.link(link)
+
+    def term(self, term: Term) -> Markup:
+        """Spell an RDF term."""
+        if isinstance(term, ox.NamedNode):
+            return self.to(term.value)
+        if isinstance(term, ox.Literal):
+            note = term.language or (
+                "" if term.datatype.value == XSD + "string" else term.datatype.value.partition("#")[2]
+            )
+            tag = Markup(' <small class="tag">{}</small>').format(note) if note and not is_number(term) else ""
+            return Markup("<bdi>{}</bdi>{}").format(term.value, tag)
+        return Markup("<bdi>{}</bdi>").format(lexical(term))
+
+
+def is_number(term: Term | None) -> bool:
+    """Tell whether a term is a numeric literal."""
+    return isinstance(term, ox.Literal) and term.datatype.value in _NUMBERS
