@@ -19,10 +19,9 @@ from kgbuild.claims import AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
 from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.formats import FORMATS, Format, Resources, find_format, write_format
-from kgbuild.jsonld import context_document
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
-from kgbuild.site.links import check_links
+from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
@@ -124,17 +123,16 @@ def plan_build(compilation: Compilation) -> Plan:
     with timings.stage("export"):
         dumps = {f"data/{_name(project)}.{form.extension}": (form, data) for form, data in _dumps(compilation)}
         files = {path: data for path, (_, data) in dumps.items()}
-        files["data/context.jsonld"] = context_document(project.prefixes)
     with timings.stage("resources"):
         files |= dict(_resources(compilation))
     with timings.stage("site"):
         for query, answer in asked:
             files |= _answer_files(query, answer)
-        pages = _pages(compilation, asked, dumps)
+        pages = pages_by_path(_pages(compilation, asked, dumps), report)
     with timings.stage("links"):
-        check_links({page.path: page.content for page in pages}, files, report)
+        check_links(pages, files, report)
         gate(report)
-        files |= {page.path: page.content for page in pages}
+        files |= pages
         files["SHA256SUMS"] = _sums(files)
     return Plan(files, _figures(compilation, len(asked), len(pages)))
 
@@ -145,12 +143,13 @@ def _name(project: Project) -> str:
 
 def _dumps(compilation: Compilation) -> Iterator[tuple[Format, bytes]]:
     for form in FORMATS.values():
-        yield form, write_format(compilation.nquads, form, compilation.project.prefixes, compilation.project.base)
+        yield form, write_format(compilation.quads, form, compilation.project.prefixes, compilation.project.base)
 
 
 def _resources(compilation: Compilation) -> Iterator[tuple[str, bytes]]:
     project = compilation.project
-    resources = Resources(compilation.nquads, project.prefixes, project.base)
+    resources = Resources(compilation.quads, project.prefixes, project.base)
+    yield "data/context.jsonld", resources.context.document()
     for entity in compilation.sources.entities:
         iri = project.entity(entity.id)
         yield f"id/{entity.id}.ttl", resources.turtle(iri)
@@ -168,6 +167,10 @@ def _resources(compilation: Compilation) -> Iterator[tuple[str, bytes]]:
             yield f"claim/{item.claim}.trig", resources.trig(item.iri)
     yield "ns.ttl", resources.graph(project.graph("ontology"))
     yield "void.ttl", resources.graph(project.graph("void"))
+
+
+def _contents(form: Format) -> str:
+    return "every statement in its named graph" if form.graphs else "the union of all graphs; claims are reified"
 
 
 def _answer_files(query: Query, answer: Answer) -> dict[str, bytes]:
@@ -194,7 +197,7 @@ def _pages(
         for query, answer in asked
     )
     downloads = tuple(
-        Download(path, form.label, form.media_type, len(data), form.description) for path, (form, data) in dumps.items()
+        Download(path, form.label, form.media_type, len(data), _contents(form)) for path, (form, data) in dumps.items()
     )
     views = Views(compilation.store, project.base, project.prefixes, (project.language, "en"))
     return plan_site(
@@ -376,4 +379,4 @@ def export(name: str, start: Path | str = ".") -> bytes:
     """Compile a project and return its graph in a format; raise `UsageError` for an unknown one."""
     form = find_format(name)
     compilation = compile_project(start)
-    return write_format(compilation.nquads, form, compilation.project.prefixes, compilation.project.base)
+    return write_format(compilation.quads, form, compilation.project.prefixes, compilation.project.base)

@@ -77,8 +77,10 @@ def known_entities(sources: Sources, report: Report) -> None:
             known_entity(claim.object.id, claim.place.of("object"))
         known_entity(claim.attributed_to, claim.place.of("attributed-to"))
         known_entity(claim.compared_dimension, claim.place.of("compared-dimension"))
-        for qualifier in claim.qualifiers:
-            known_entity(qualifier.entity, claim.place.of(f"qualifiers.{qualifier.type}"))
+        for type_ in dict.fromkeys(qualifier.type for qualifier in claim.qualifiers):
+            same = [qualifier for qualifier in claim.qualifiers if qualifier.type == type_]
+            for number, qualifier in enumerate(same):
+                known_entity(qualifier.entity, claim.place.of(f"qualifiers.{type_}[{number}]"))
     for mapping_set in sources.mappings:
         for mapping in mapping_set.mappings:
             known_entity(mapping.subject, mapping.place.of("subject_id"))

@@ -24,6 +24,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "KG112": ("error", "symbolic link loop or link out of the project"),
     "KG113": ("warning", "file that no stage reads"),
     "KG114": ("error", "broken table"),
+    "KG115": ("error", "character not allowed"),
     "KG201": ("error", "duplicate id"),
     "KG202": ("error", "invalid id"),
     "KG203": ("error", "invalid date"),

@@ -69,6 +69,11 @@ class Compilation:
     report: Report
     timings: Timings
 
+    @property
+    def quads(self) -> tuple[Quad, ...]:
+        """Return all quads: the nanopublications in their order, then the descriptions."""
+        return (*(quad for item in self.nanopublications() for quad in item.quads), *self.descriptions)
+
     def nanopublications(self) -> Iterator[Nanopublication]:
         """Return the nanopublications in the order of their claims, the index last."""
         for shard in self.shards:

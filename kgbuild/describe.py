@@ -95,11 +95,10 @@ def describe_article(article: Article, project: Project) -> Iterator[Quad]:
 
 
 def describe_entity(entity: Entity, project: Project, ontology: Ontology) -> Iterator[Quad]:
-    """Describe an entity as a SKOS concept of its category (SKOS Reference §5, §8)."""
+    """Describe an entity as a SKOS concept of its category and of those above it (SKOS Reference §5, §8)."""
+    category = ontology.categories[entity.category]
     pairs: list[Pair] = [
-        (TYPE, f"<{KGB}Entity>"),
-        (TYPE, f"<{SKOS}Concept>"),
-        (TYPE, f"<{ontology.categories[entity.category].iri}>"),
+        *((TYPE, f"<{iri}>") for iri in {f"{KGB}Entity", f"{SKOS}Concept", category.iri, *category.above}),
         (SKOS + "inScheme", f"<{project.base}id/>"),
     ]
     for tag, text in entity.labels.items():

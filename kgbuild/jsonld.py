@@ -1,7 +1,7 @@
-"""JSON-LD 1.1 in compact form, with a context of our own: named terms, language maps, named graphs, fragments in place.
+"""JSON-LD 1.1 in compact form, with a context of our own: named terms, language maps, named graphs, parts in place.
 
-Pure: quads in N-Quads spelling in, JSON text out. The context stands in the text, so that nothing is fetched to read it,
-and `< > &` are escaped, so that the text can stand in a page.
+Pure: quads in N-Quads spelling in, JSON text out. The context stands in the text, so that nothing is fetched to read
+it, and `< > &` are escaped, so that the text can stand in a page.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _TYPE: Final = f"<{TYPE}>"
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,14}")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _GEN_DELIMS: Final = (":", "/", "?", "#", "[", "]", "@")
-_IN_PAGES: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
+_IN_PAGES: Final = {mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
 _FIRST: Final = ("rdfs", "rdf", "skos", "dcterms", "prov", "schema", "oa", "np", "npx", "biolink", "sssom")
+_DIGITS: Final = re.compile(r"[0-9]+")
 _WIDTH: Final = 100
 _quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -179,7 +180,7 @@ def document(quads: Iterable[Quad], context: Context, *, graphs: bool = True, fi
     """Write quads as a document with its context inside.
 
     With `graphs` each named graph stands in a `@graph` of its own; without, the document is their union. A node whose
-    IRI is a fragment of the node that points at it stands inside that node. `first` is the IRI of the node to begin with.
+    IRI is a fragment of the node that points at it stands inside that node. `first` is the IRI of the first node.
     """
     return _text(_Writer(context, first).document(quads, graphs))
 
@@ -213,9 +214,9 @@ class _Writer:
             for target in targets
             if predicate != _TYPE and target in properties and is_part(target, subject)
         }
-        for subject in sorted(properties, key=lambda term: (nearness(term, self.first), natural(term))):
-            if subject not in parts:
-                yield self.node(subject, properties, parts)
+        roots = [subject for subject in properties if subject not in parts]
+        for subject in sorted(roots, key=lambda term: (nearness(term, self.first), natural(term))):
+            yield self.node(subject, properties, parts)
 
     def node(self, subject: str, properties: Mapping[str, Mapping[str, list[str]]], parts: set[str]) -> Json:
         """Return a node with its parts inside; each part is taken from `parts` by the first node that points at it."""
@@ -306,12 +307,17 @@ def is_part(target: str, subject: str) -> bool:
 
 
 def natural(term: str) -> tuple[str, str]:
-    """Return a key that sorts numbers in a text by size.
+    """Return a key that sorts IRIs in N-Quads spelling, the numbers in them by size.
 
-    >>> sorted(["<a#s10>", "<a#s9>"], key=natural)
-    ['<a#s9>', '<a#s10>']
+    >>> sorted(["<a#s10>", "<a#s9>", "<a>"], key=natural)
+    ['<a>', '<a#s9>', '<a#s10>']
     """
-    return re.sub(r"[0-9]+", lambda found: found[0].zfill(8), term), term
+    iri = term[1:-1]
+    return _DIGITS.sub(_padded, iri), iri
+
+
+def _padded(found: re.Match[str]) -> str:
+    return found[0].zfill(8)
 
 
 def nearness(term: str, first: str) -> int:
@@ -336,7 +342,10 @@ def _one_or_all(values: list[Json]) -> Json:
 
 
 def _text(value: Json) -> bytes:
-    return (_rendered(value, 0).translate(_IN_PAGES) + "\n").encode("utf-8")
+    text = _rendered(value, 0)
+    for mark, escaped in _IN_PAGES.items():
+        text = text.replace(mark, escaped)
+    return f"{text}\n".encode()
 
 
 def _rendered(value: Json, depth: int) -> str:

@@ -34,11 +34,12 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A class of entities."""
+    """A class of entities, with the classes above it (below kgb:Entity)."""
 
     slug: str
     iri: str
     label: str
+    above: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,18 @@ def locate(source: Source) -> dict[str, Span]:
     return places
 
 
+def _above(term: str, values: dict[str, dict[str, list[str]]]) -> set[str]:
+    """Return the class and all classes above it."""
+    found: set[str] = set()
+    pending = [term]
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += values.get(name, {}).get(RDFS + "subClassOf", ())
+    return found
+
+
 def _terms(triples: dict[str, tuple[ox.Triple, ...]], shapes: tuple[Source, ...], origins: dict[str, Span]) -> Ontology:
     values: dict[str, dict[str, list[str]]] = {}
     for triple in (*triples["ontology"], *triples["schemes"]):
@@ -154,14 +167,7 @@ def _terms(triples: dict[str, tuple[ox.Triple, ...]], shapes: tuple[Source, ...]
     def label(term: str) -> str:
         return one(term, RDFS + "label") or one(term, SKOS + "prefLabel") or term
 
-    below = {KGB + "Entity"}
-    while True:
-        more = {
-            term for term, described in values.items() if term not in below and below & set(described.get(RDFS + "subClassOf", ()))
-        }
-        if not more:
-            break
-        below |= more
+    below = {term for term in values if KGB + "Entity" in _above(term, values)}
     predicates: dict[str, Predicate] = {}
     categories: dict[str, Category] = {}
     concepts: dict[str, dict[str, Concept]] = {scheme: {} for scheme in SCHEMES}
@@ -173,7 +179,7 @@ def _terms(triples: dict[str, tuple[ox.Triple, ...]], shapes: tuple[Source, ...]
             aliases = tuple(sorted(described.get(KGB + "hedgedAlias", ())))
             predicates[slug] = Predicate(slug, term, label(term), aliases)
         if term in below and term != KGB + "Entity" and OWL + "Class" in types:
-            categories[slug] = Category(slug, term, label(term))
+            categories[slug] = Category(slug, term, label(term), tuple(sorted(_above(term, values) & below - {term})))
         for scheme in described.get(SKOS + "inScheme", ()):
             name = scheme.removeprefix(KGB).removesuffix("Scheme")
             notation = one(term, SKOS + "notation")

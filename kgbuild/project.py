@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kgbuild.diagnostics import FindingsError, Report, Span, UnreadableError, UsageError, did_you_mean
-from kgbuild.source import Source, read_source, relative
+from kgbuild.source import Source, forbidden, read_source, relative
 from kgbuild.terms import PREFIXES, is_iri, is_language
 
 SETTINGS = {
@@ -115,7 +115,7 @@ class SettingsError(FindingsError):
 def _settings(root: Path, source: Source, whole: bool, report: Report) -> Project | None:
     try:
         document = tomllib.loads(source.text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         found = re.search(r"line (\d+), column (\d+)", str(error))
         line, column = (int(found[1]), int(found[2])) if found else (1, 1)
         report.add("KG110", f"broken TOML: {error}", Span(source.path, line, column))
@@ -145,6 +145,8 @@ def _fits(source: Source, section: str, key: str, value: Any, report: Report) ->
             wrong = "a whole number from 1"
     elif not isinstance(value, str) or (not value.strip() and key != "description"):
         wrong = "a text"
+    elif forbidden(value) or "\n" in value:
+        wrong = "one line without control characters"
     elif key == "base" and not (is_iri(value) and value.startswith(("http://", "https://")) and value.endswith("/")):
         wrong = "an http(s) IRI that ends with a slash"
     elif key == "license" and not is_iri(value):

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kgbuild.diagnostics import Report, Span
+
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
+    + "]"
+)
+_MOST = 20
+_ENDINGS = frozenset({".yaml", ".tsv", ".ttl", ".rq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +40,47 @@ def read_source(root: Path, path: Path, report: Report) -> Source | None:
         else:
             report.add("KG101", f"cannot read {name}: {error.strerror or error}", Span(name))
         return None
-    return decode(name, data, report)
+    source = decode(name, data, report)
+    return None if source is None else _without_forbidden(source, report)
+
+
+def forbidden(text: str) -> str | None:
+    """Return the first character no source may hold: a control, a line separator, a direction control, no character.
+
+    >>> forbidden("magnesium\\n\\t"), forbidden("\\u202emuisengam")
+    (None, '\\u202e')
+    """
+    found = _FORBIDDEN.search(text)
+    return found[0] if found else None
+
+
+def name_of(char: str) -> str:
+    """Return how findings call a character.
+
+    >>> name_of("\\u202e"), name_of("\\n")
+    ('U+202E RIGHT-TO-LEFT OVERRIDE', 'line break')
+    """
+    short = {"\n": "line break", "\t": "tab"}
+    return short.get(char) or f"U+{ord(char):04X} {unicodedata.name(char, 'control character')}"
+
+
+def _without_forbidden(source: Source, report: Report) -> Source:
+    """Report forbidden characters, one a line, and put U+FFFD in their place, so that places stay as they are."""
+    if forbidden(source.text) is None:
+        return source
+    lines = source.text.split("\n")
+    faulty = [(number, found) for number, line in enumerate(lines, 1) if (found := _FORBIDDEN.search(line))]
+    for number, found in faulty[:_MOST]:
+        hint = "remove it; editors hide it, and it can change what a line seems to say"
+        report.add("KG115", f"{name_of(found[0])} in the file", Span(source.path, number, found.start() + 1), hint=hint)
+    if len(faulty) > _MOST:
+        place = Span(source.path, faulty[_MOST][0])
+        report.add("KG115", f"{len(faulty) - _MOST} further lines have such characters", place)
+    return Source(source.path, _FORBIDDEN.sub("\ufffd", source.text))
 
 
 def decode(name: str, data: bytes, report: Report) -> Source | None:
-    """Decode bytes as UTF-8; report invalid bytes, NUL characters, a byte order mark, carriage returns and emptiness."""
+    """Decode bytes as UTF-8; report invalid bytes, a byte order mark, carriage returns and emptiness."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -80,6 +126,9 @@ def walk(root: Path, folder: str, report: Report) -> Iterator[Path]:
             report.add("KG112", f"the link {folder} leads nowhere", Span(folder), hint="remove the link")
         return
     inside = os.path.realpath(root)
+    if os.path.commonpath([os.path.realpath(top), inside]) != inside:
+        report.add("KG112", f"the link {folder} leaves the project", Span(folder), hint="move the folder here")
+        return
     pending = [top]
     while pending:
         here = pending.pop()
@@ -96,17 +145,21 @@ def walk(root: Path, folder: str, report: Report) -> Iterator[Path]:
             if entry.is_symlink():
                 real = os.path.realpath(entry)
                 name = relative(root, entry)
-                if not os.path.exists(real):
+                if not entry.exists():
                     report.add("KG112", f"the link {name} leads nowhere or in a circle", Span(name), hint="remove it")
                     continue
                 if os.path.commonpath([real, inside]) != inside:
                     report.add("KG112", f"the link {name} leaves the project", Span(name), hint="copy the file instead")
                     continue
-                if os.path.isdir(real):
+                if entry.is_dir():
                     report.add("KG112", f"the link {name} leads to a folder", Span(name), hint="move the folder here")
                     continue
-            if entry.is_dir():
+            if entry.is_dir() and entry.suffix not in _ENDINGS:
                 folders.append(entry)
-            else:
+            elif entry.is_file():
                 yield entry
+            else:
+                name = relative(root, entry)
+                what = "a folder" if entry.is_dir() else "no file"
+                report.add("KG101", f"cannot read {name}: it is {what}", Span(name), hint="rename or remove it")
         pending.extend(reversed(folders))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pyoxigraph import Literal, NamedNode
+
 KGB: Final = "https://w3id.org/kgbuild/ns#"
 KGBUILD: Final = "https://w3id.org/kgbuild"
 
@@ -63,19 +65,31 @@ _ESCAPES: Final = str.maketrans(
 def is_iri(text: str) -> bool:
     """Tell whether `text` is an absolute IRI that N-Quads can carry (RFC 3987; RDF 1.1 §3.2).
 
-    >>> is_iri("https://w3id.org/x"), is_iri("no scheme"), is_iri("http://a/ b"), is_iri("http://a/%zz")
+    >>> is_iri("https://w3id.org/x"), is_iri("no scheme"), is_iri("http://a/ b"), is_iri("http://[::1/")
     (True, False, False, False)
     """
-    return _ABSOLUTE_IRI.match(text) is not None and _PERCENT.search(text) is None
+    if _ABSOLUTE_IRI.match(text) is None or _PERCENT.search(text):
+        return False
+    try:
+        NamedNode(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_language(text: str) -> bool:
     """Tell whether `text` is a well-formed language tag (BCP 47, RDF 1.1 Turtle LANGTAG).
 
-    >>> is_language("de-CH"), is_language("deutsch!")
-    (True, False)
+    >>> is_language("de-CH"), is_language("deutsch!"), is_language("en-a")
+    (True, False, False)
     """
-    return _LANGUAGE.match(text) is not None
+    if _LANGUAGE.match(text) is None:
+        return False
+    try:
+        Literal("", language=text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_slug(text: str) -> bool:

@@ -6,8 +6,9 @@ from kgbuild import claims
 from kgbuild.claims import Article, Claim, Section
 from kgbuild.diagnostics import Report
 from kgbuild.read.records import Record
-from kgbuild.source import Source
 from kgbuild.read.yaml import Mapping, Sequence, Value, parse
+from kgbuild.source import Source
+from kgbuild.terms import is_iri
 
 
 def read_article(source: Source, report: Report) -> tuple[Article | None, list[Claim]]:
@@ -67,6 +68,8 @@ def _article(head: Mapping, record: Record, report: Report) -> Article:
         if part.complete:
             sections.append(Section(part.values["id"], part.values["title"], part.place(node)))
     record.tag(values["language"], record.keys["language"])
+    if "url" in values and not (is_iri(values["url"]) and values["url"].startswith(("http://", "https://"))):
+        report.add("KG306", f"'{values['url']}' is no address", record.keys["url"], hint="such as https://example.org/a")
     return Article(
         id=values["id"],
         title=values["title"],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kgbuild import claims
 from kgbuild.claims import Entity
-from kgbuild.diagnostics import Report
+from kgbuild.diagnostics import Report, Span
 from kgbuild.read.articles import records, top_level
 from kgbuild.read.records import Record
-from kgbuild.source import Source
 from kgbuild.read.yaml import parse
+from kgbuild.source import Source
 
 
 def read_entities(source: Source, language: str, report: Report) -> list[Entity]:
@@ -17,6 +17,8 @@ def read_entities(source: Source, language: str, report: Report) -> list[Entity]
     top = None if root is None else top_level(root, {"entities"}, source, report)
     if top is None:
         return []
+    if "entities" not in top:
+        report.add("KG106", "the file has no 'entities'", Span(source.path), hint="entities: followed by records")
     found = []
     for node in records(top.get("entities"), "entities", report):
         record = Record(node, claims.ENTITY_FIELDS, "the entity", language, report)

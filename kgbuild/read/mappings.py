@@ -8,8 +8,8 @@ from kgbuild.claims import MAPPING_COLUMNS, Mapping, MappingSet, Place
 from kgbuild.diagnostics import Related, Report, Span, did_you_mean
 from kgbuild.read import yaml
 from kgbuild.read.records import decimal
-from kgbuild.source import Source
 from kgbuild.read.tables import Row, read_table
+from kgbuild.source import Source, forbidden, name_of
 from kgbuild.terms import PREFIXES, SKOS, expand, is_iri
 
 PREDICATES = {
@@ -24,6 +24,7 @@ _METADATA = (
     "mapping_date", "mapping_provider", "mapping_tool", "mapping_tool_version", "subject_source", "object_source",
     "creator_id", "creator_label", "author_id", "author_label", "see_also", "comment", "curie_map", "sssom_version",
 )  # fmt: skip
+_TEXTS = frozenset({"mapping_set_id", "mapping_set_version", "mapping_set_title", "license"})
 _REQUIRED = ("subject_id", "predicate_id", "object_id", "mapping_justification")
 _BUILT_IN = {"semapv": "https://w3id.org/semapv/vocab/"} | {name: PREFIXES[name] for name in ("skos", "sssom", "owl")}
 
@@ -33,7 +34,7 @@ def read_mappings(source: Source, base: str, report: Report) -> MappingSet | Non
     header = _header(source, report)
     if header is None:
         return None
-    texts = {key: value.text for key, (_, value) in header.entries.items() if isinstance(value, yaml.Scalar)}
+    texts = _texts(header, report)
     prefixes = dict(_BUILT_IN)
     curie_map = header.entries.get("curie_map")
     if curie_map is not None and isinstance(curie_map[1], yaml.Mapping):
@@ -42,9 +43,13 @@ def read_mappings(source: Source, base: str, report: Report) -> MappingSet | Non
                 prefixes[prefix] = value.text
             else:
                 report.add("KG306", f"prefix '{prefix}' is not bound to an IRI", span)
-    if "mapping_set_id" not in texts or not is_iri(texts["mapping_set_id"]):
-        report.add("KG106", "the mapping set has no 'mapping_set_id' that is an IRI", header.span)
-        return None
+    elif curie_map is not None:
+        report.add("KG107", "'curie_map' must be prefixes with their IRIs", curie_map[0])
+    for key in ("mapping_set_id", "license"):
+        if key not in texts:
+            report.add("KG106", f"the mapping set has no '{key}'", header.span, hint=f"#{key}: an IRI")
+        elif not is_iri(texts[key]):
+            report.add("KG306", f"'{texts[key]}' is no IRI", header.entries[key][1].span)
     found: dict[tuple[str, str, str], Mapping] = {}
     for row in read_table(source, MAPPING_COLUMNS, _REQUIRED, report):
         mapping = _mapping(row, prefixes, base, report)
@@ -56,6 +61,8 @@ def read_mappings(source: Source, base: str, report: Report) -> MappingSet | Non
             report.add("KG308", "the mapping is given twice", row.span("subject_id"), related=[first])
             continue
         found[key] = mapping
+    if not is_iri(texts.get("mapping_set_id", "")):
+        return None
     return MappingSet(
         id=texts["mapping_set_id"],
         title=texts.get("mapping_set_title"),
@@ -64,6 +71,19 @@ def read_mappings(source: Source, base: str, report: Report) -> MappingSet | Non
         mappings=tuple(found.values()),
         place=Place(header.span),
     )
+
+
+def _texts(header: yaml.Mapping, report: Report) -> dict[str, str]:
+    """Return the metadata that is text; lists of creators and the like are read over."""
+    texts = {}
+    for key, (_, value) in header.entries.items():
+        if isinstance(value, yaml.Scalar):
+            texts[key] = value.text
+        elif key in _TEXTS:
+            report.add("KG107", f"'{key}' must be a text", value.span)
+        if char := forbidden(texts.get(key, "")):
+            report.add("KG115", f"{name_of(char)} in '{key}'", value.span, hint="remove it")
+    return texts
 
 
 def _header(source: Source, report: Report) -> yaml.Mapping | None:
@@ -88,10 +108,11 @@ def _header(source: Source, report: Report) -> yaml.Mapping | None:
 
 
 def _mapping(row: Row, prefixes: dict[str, str], base: str, report: Report) -> Mapping | None:
-    for column in _REQUIRED:
-        if column not in row.cells:
-            report.add("KG106", f"the row has no '{column}'", row.span(column))
-            return None
+    missing = [column for column in _REQUIRED if column not in row.cells]
+    for column in missing:
+        report.add("KG106", f"the row has no '{column}'", row.span(column))
+    if missing:
+        return None
     subject = _iri(row, "subject_id", prefixes, report)
     target = _iri(row, "object_id", prefixes, report)
     justification = _iri(row, "mapping_justification", prefixes, report)
@@ -106,13 +127,11 @@ def _mapping(row: Row, prefixes: dict[str, str], base: str, report: Report) -> M
     home = base + "id/"
     if not subject.startswith(home):
         report.add("KG306", f"the subject is not below {home}", row.span("subject_id"), hint="write it as id:slug")
-        return None
     confidence = None
     if "confidence" in row.cells:
         confidence = decimal(row.cells["confidence"])
         if confidence is None or not 0 <= confidence <= 1:
             report.add("KG211", "'confidence' must be a number from 0 to 1", row.span("confidence"))
-            return None
     return Mapping(
         subject=subject[len(home) :],
         predicate=predicate,

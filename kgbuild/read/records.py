@@ -9,12 +9,14 @@ from typing import Any
 
 from kgbuild import claims
 from kgbuild.claims import Field, Kind, Place, Qualifier, Quantity, Reference
-from kgbuild.diagnostics import Report, Span
+from kgbuild.diagnostics import Report, Span, did_you_mean
 from kgbuild.read.yaml import Mapping, Scalar, Sequence, Value
+from kgbuild.source import forbidden, name_of
 from kgbuild.terms import is_language, is_slug
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_PARAGRAPHS = frozenset({"definition", "note", "quote"})
 _REFERENCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)?\Z")
 
 
@@ -77,6 +79,8 @@ class Record:
         if not text:
             self.wrong(field, value.span, "empty")
             return None
+        if not self.clean(field, text, value.span):
+            return None
         match field.kind:
             case Kind.SLUG:
                 return self.slug(text, value.span)
@@ -86,7 +90,7 @@ class Record:
                     return None
                 return text
             case Kind.INTEGER | Kind.INTEGERS:
-                if not re.fullmatch(r"\d{1,12}", text):
+                if not re.fullmatch(r"[0-9]{1,12}", text):
                     self.wrong(field, value.span, f"'{text}'")
                     return None
                 return int(text)
@@ -106,6 +110,17 @@ class Record:
                 return text
             case _:
                 return text
+
+    def clean(self, field: Field, text: str, span: Span) -> bool:
+        """Tell whether a text has none of the characters that an escape can smuggle in; a line break is one in most."""
+        char = forbidden(text)
+        if char is None and field.key not in _PARAGRAPHS:
+            char = next((char for char in "\n\t" if char in text), None)
+        if char is None:
+            return True
+        hint = "write it in one line" if char in "\n\t" else "remove it"
+        self.report.add("KG115", f"{name_of(char)} in '{field.key}'", span, hint=hint)
+        return False
 
     def slug(self, text: str, span: Span) -> str | None:
         if is_slug(text):
@@ -133,17 +148,13 @@ class Record:
 
     def many(self, field: Field, value: Value) -> tuple[Any, ...] | None:
         items = value.items if isinstance(value, Sequence) else (value,)
-        converted = []
         for number, item in enumerate(items):
             self.keys[f"{field.key}[{number}]"] = item.span
-            found = self.scalar(field, item)
-            if found is None:
-                return None
-            converted.append(found)
-        if not converted:
+        if not items:
             self.wrong(field, value.span, "empty")
             return None
-        return tuple(converted)
+        converted = [self.scalar(field, item) for item in items]
+        return None if None in converted else tuple(converted)
 
     def object(self, field: Field, value: Value) -> Reference | None:
         if isinstance(value, Mapping):
@@ -181,6 +192,8 @@ class Record:
         for tag, (span, item) in value.entries.items():
             if self.tag(tag, span) and (texts := self.many(inner, item)) is not None:
                 lists[tag] = texts
+        if not value.entries:
+            self.wrong(field, value.span, "empty")
         return lists or None
 
     def tag(self, tag: str, span: Span) -> bool:
@@ -200,10 +213,10 @@ class Record:
                 continue
             number = decimal(text)
             if number is None:
-                self.report.add("KG210", f"'{text}' is not a number", inner.keys[key])
-                return None
-            numbers[key] = number
-        if not inner.complete:
+                self.report.add("KG210", f"'{text}' is not a number", inner.keys[key], hint="such as 300 or 0.5")
+            else:
+                numbers[key] = number
+        if not inner.complete or len(numbers) + 1 < len(inner.values):
             return None
         if not numbers:
             hint = "one of value, min, max, more-than, less-than"
@@ -256,7 +269,7 @@ def decimal(text: str) -> Decimal | None:
     >>> decimal("0.5"), decimal("NaN"), decimal("1e9999")
     (Decimal('0.5'), None, None)
     """
-    if not re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", text):
+    if not re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", text):
         return None
     try:
         return Decimal(text)

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from kgbuild.claims import SENTENCE_COLUMNS, AnchorState, Article, Place, Sentence
 from kgbuild.diagnostics import Related, Report, did_you_mean
-from kgbuild.source import Source
 from kgbuild.read.tables import Row, read_table
+from kgbuild.source import Source
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -45,10 +45,12 @@ def _sentence(row: Row, report: Report) -> Sentence | None:
     numbers = {}
     for column in ("number", "start", "end"):
         text = row.cells.get(column, "")
-        if not re.fullmatch(r"\d{1,9}", text):
+        if re.fullmatch(r"[0-9]{1,9}", text):
+            numbers[column] = int(text)
+        else:
             report.add("KG107", f"'{column}' must be a whole number, not '{text}'", row.span(column))
-            return None
-        numbers[column] = int(text)
+    if len(numbers) < 3:
+        return None
     if numbers["start"] >= numbers["end"]:
         message = f"the sentence starts at {numbers['start']} and ends at {numbers['end']}"
         report.add("KG214", message, row.span("start"), hint="offsets count code points from 0; the end is exclusive")

@@ -77,7 +77,7 @@ def qualifiers(claim: ClaimView) -> list[Facet]:
 
 
 def withheld(claim: ClaimView, restricting: Collection[str]) -> tuple[str, ...]:
-    """Return why a claim does not license its plain triple; `restricting` are the qualifier types that narrow a claim."""
+    """Return why a claim licenses no plain triple; `restricting` are the qualifier types that narrow a claim."""
     reasons = []
     if claim.certainty.slug != "asserted":
         reasons.append(f"its certainty is “{claim.certainty.label}”, not “Asserted”")

@@ -176,7 +176,7 @@ def answer_formats(answer: Answer) -> tuple[tuple[str, str], ...]:
     """
     if isinstance(answer, Solutions):
         return (("csv", "CSV"), ("json", "JSON"))
-    return (("ttl", "Turtle"),) if isinstance(answer, Graph) else (("json", "JSON"),)
+    return (("nt", "N-Triples"),) if isinstance(answer, Graph) else (("json", "JSON"),)
 
 
 def _assets() -> list[Page]:
@@ -194,7 +194,7 @@ class _Planner:
     def __init__(self, site: SiteInput) -> None:
         self.input, self.views, self.project = site, site.views, site.project
         self.terms = terms(site.views, site.project)
-        self.schemes = schemes(site.views, self.terms)
+        self.schemes = schemes(self.terms)
         claims = site.views.claims
         self.claims = {claim.iri: claim for claim in claims}
         self.by_statement = {claim.statement: claim for claim in reversed(claims)}
@@ -212,7 +212,6 @@ class _Planner:
             "project": site.project,
             "articles": site.views.articles,
             "publishers": _publishers(claims),
-            "tally": tally,
             "article_path": article_path,
             "query_path": query_path,
         }
@@ -235,6 +234,9 @@ class _Planner:
             yield entity.iri, entity_path(entity.slug)
         for claim in self.views.claims:
             yield claim.iri, claim_path(claim.key)
+            digest = claim.nanopublication.removeprefix(self.project.base + "np/")
+            if digest != claim.nanopublication:
+                yield claim.nanopublication, f"np/{anchor(digest)}.trig"
 
     def pages(self) -> Iterator[Page]:
         """Yield every HTML page."""
@@ -260,6 +262,7 @@ class _Planner:
         return self._page(
             "index.html",
             "index.html",
+            counts=tally(claims),
             examples=[(concept, count, examples[concept.iri]) for concept, count in tally(claims)],
             busiest=[(item, len(self.about[item.iri])) for item in busiest[:9] if self.about[item.iri]],
             hedged=sum(claim.hedged for claim in claims),
@@ -345,7 +348,9 @@ class _Planner:
     def _articles(self) -> Iterator[Page]:
         yield self._page("article/index.html", "articles.html")
         for article in self.views.articles:
-            yield self._page(article_path(article.id), "article.html", article=article, standing=self.by_sentence)
+            path = article_path(article.id)
+            alternates = self._alternates(path, self.input.formats)
+            yield self._page(path, "article.html", article=article, standing=self.by_sentence, alternates=alternates)
 
     def _queries(self) -> Iterator[Page]:
         yield self._page("query/index.html", "queries.html", queries=self.input.queries)
@@ -389,8 +394,7 @@ class _Planner:
             (self._header(space), _by_kind(term for term in self.terms if term.iri.startswith(space)))
             for space in (own, tool)
         ]
-        beside = [item for item in self.input.downloads if item.path.startswith("ns.")]
-        alternates = [Alternate(item.path, item.label, item.media_type) for item in beside]
+        alternates = self._alternates("ns.html", (("ttl", "Turtle"),))
         return self._page("ns.html", "ns.html", parts=parts, schemes=self.schemes, alternates=alternates)
 
     def _header(self, space: str) -> Ontology:

@@ -16,7 +16,7 @@ import pyoxigraph as ox
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from kgbuild.site.facts import SEGMENTS, edge, facets, qualifiers, segments
+from kgbuild.site.facts import SEGMENTS, edge, facets, qualifiers, segments, tally
 from kgbuild.store import Term, lexical, tokens
 from kgbuild.terms import XSD, compress
 from kgbuild.views import ClaimView, ConceptView, Link
@@ -26,11 +26,12 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]"
 _PLANES = re.compile(f"[{''.join(chr(plane * 0x10000 + last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))}]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST = 120
-_KEYWORDS = frozenset(
-    "ADD ALL AS ASC ASK BASE BIND BY CONSTRUCT COUNT DESC DESCRIBE DISTINCT EXISTS FILTER FROM GRAPH GROUP HAVING IN"
-    " LIMIT MAX MIN MINUS NAMED NOT OFFSET OPTIONAL ORDER PREFIX REDUCED SAMPLE SELECT SUM UNDEF UNION VALUES WHERE A"
-    " AVG BOUND COALESCE CONCAT CONTAINS DATATYPE GROUP_CONCAT IF LANG LCASE REGEX REPLACE SEPARATOR STR STRAFTER"
-    " STRBEFORE STRENDS STRLEN STRSTARTS SUBSTR UCASE LANGMATCHES ISIRI ISLITERAL".split()
+_KEYWORDS = re.compile(
+    r"ADD|ALL|AS|ASC|ASK|AVG|BASE|BIND|BOUND|BY|COALESCE|CONCAT|CONSTRUCT|CONTAINS|COUNT|DATATYPE|DESC|DESCRIBE|DISTINCT"
+    r"|EXISTS|FILTER|FROM|GRAPH|GROUP|GROUP_CONCAT|HAVING|IF|IN|ISIRI|ISLITERAL|LANG|LANGMATCHES|LCASE|LIMIT|MAX|MIN"
+    r"|MINUS|NAMED|NOT|OFFSET|OPTIONAL|ORDER|PREFIX|REDUCED|REGEX|REPLACE|SAMPLE|SELECT|SEPARATOR|STR|STRAFTER|STRBEFORE"
+    r"|STRENDS|STRLEN|STRSTARTS|SUBSTR|SUM|UCASE|UNDEF|UNION|VALUES|WHERE",
+    re.IGNORECASE,
 )
 _NUMBERS = frozenset(XSD + name for name in ("integer", "decimal", "double", "float"))
 
@@ -56,7 +57,7 @@ def environment() -> Environment:
         "qualifiers": qualifiers,
         "size": size,
         "sparql": highlighted,
-        "word": word,
+        "tally": tally,
     }
     return found
 
@@ -112,15 +113,6 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def word(slug: str) -> str:
-    """Spell a slug as words.
-
-    >>> word("body-part")
-    'body part'
-    """
-    return slug.replace("-", " ")
-
-
 def bar(filled: int) -> Markup:
     """Draw the bar of five segments, of which some are filled; drawn in outline too, so that it needs no colour."""
     on = "".join(f"M{11 * place} 0h9v13h-9z" for place in range(filled))
@@ -128,7 +120,8 @@ def bar(filled: int) -> Markup:
     label = f"Certainty {filled} of {SEGMENTS}:" if filled else "Certainty:"
     return Markup(  # noqa: S704  # numbers only
         f'<svg class="bar" role="img" aria-label="{label}" viewBox="0 0 53 13" width="53" height="13">'
-        f'<path d="{on or "M0 0"}" fill="currentColor"/><path d="{off or "M0 0"}" fill="none" stroke="currentColor"/></svg>'
+        f'<path d="{on or "M0 0"}" fill="currentColor"/>'
+        f'<path d="{off or "M0 0"}" fill="none" stroke="currentColor"/></svg>'
     )
 
 
@@ -157,7 +150,7 @@ def _token(token: str) -> Markup:
         return Markup("<i>{}</i>").format(token)
     if len(token) > 1 and token[0] in "?$":
         return Markup("<var>{}</var>").format(token)
-    if token.upper() in _KEYWORDS and (token != "A"):
+    if token == "a" or _KEYWORDS.fullmatch(token):  # noqa: S105  # a word of SPARQL
         return Markup("<b>{}</b>").format(token)
     return escape(token)
 

@@ -1,0 +1,166 @@
+"""Minting: nanopublications that others accept, hedges that never become plain triples, hostile text that stays text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kgbuild.claims import Claim, Place, Qualifier, Quantity, Reference
+from kgbuild.compilation import Compilation
+from kgbuild.diagnostics import Span
+from kgbuild.mint import Context, context_of, mint, plain_triple
+from kgbuild.shards import compile_shard, nquads, plan
+from kgbuild.trusty import is_trusty
+
+
+@pytest.fixture(scope="session")
+def context(compilation: Compilation) -> Context:
+    return context_of(compilation.sources)
+
+
+def a_claim(**changes: object) -> Claim:
+    claim = Claim(
+        id="c1",
+        article="magnesium-rls",
+        statement="Magnesium relaxes.",
+        subject="magnesium",
+        predicate="relieves",
+        object=Reference("entity", "muscle-cramp"),
+        sentences=(1,),
+        certainty="asserted",
+        basis="unsourced",
+        place=Place(Span("x.yaml")),
+    )
+    return replace(claim, **changes)  # type: ignore[arg-type]  # the fields of a claim
+
+
+def test_a_claim_has_four_graphs_below_one_trusty_iri(context: Context) -> None:
+    made = mint(a_claim(), context)
+    graphs = {quad[0] for quad in made.quads}
+    assert graphs == {f"<{made.iri}#{name}>" for name in ("Head", "assertion", "provenance", "pubinfo")}
+    assert re.fullmatch(r"https://w3id\.org/magnesium-rls/np/RA[A-Za-z0-9_-]{43}", made.iri)
+
+
+def test_every_nanopublication_of_the_article_has_its_own_code(compilation: Compilation) -> None:
+    for item in compilation.nanopublications():
+        assert is_trusty(item.quads, item.iri.rsplit("/", 1)[-1])
+
+
+def test_minting_twice_gives_the_same(context: Context) -> None:
+    assert mint(a_claim(), context) == mint(a_claim(), context)
+
+
+def test_another_word_gives_another_name(context: Context) -> None:
+    assert mint(a_claim(), context).iri != mint(a_claim(statement="Magnesium may relax."), context).iri
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"certainty": "probable"},
+        {"certainty": "possible"},
+        {"modality": "potential"},
+        {"modality": "obligation", "kind": "advice"},
+        {"polarity": "negated"},
+        {"polarity": "neutral"},
+        {"frequency": "sometimes"},
+        {"frequency": "mostly"},
+        {"presupposed": True},
+        {"implied": True},
+        {"kind": "meta"},
+        {"kind": "rationale"},
+        {"object": Reference("claim", "c2")},
+        {"qualifiers": (Qualifier("population", entity="human"),)},
+        {"qualifiers": (Qualifier("condition", text="when deficient"),)},
+        {"qualifiers": (Qualifier("degree", text="good"), Qualifier("dose", text="daily"))},
+    ],
+    ids=str,
+)
+def test_what_is_hedged_limited_or_denied_is_never_stated_plainly(context: Context, changes: dict[str, object]) -> None:
+    assert plain_triple(a_claim(**changes), context) is None
+
+
+def test_a_flat_claim_is_stated_plainly(context: Context) -> None:
+    triple = plain_triple(a_claim(qualifiers=(Qualifier("degree", text="good"),), frequency="always"), context)
+    assert triple == (
+        "<https://w3id.org/magnesium-rls/id/magnesium>",
+        "<https://w3id.org/magnesium-rls/ns#relieves>",
+        "<https://w3id.org/magnesium-rls/id/muscle-cramp>",
+    )
+
+
+def test_a_strict_bound_stays_strict(context: Context) -> None:
+    made = mint(a_claim(object_quantity=Quantity("{enzyme}", more_than=Decimal(300))), context)
+    text = nquads(made.quads)
+    assert '#minExclusive> "300"^^<http://www.w3.org/2001/XMLSchema#integer>' in text
+    assert "minValue" not in text
+
+
+texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=80)
+
+
+@settings(max_examples=60, deadline=None)
+@given(statement=texts, note=texts, cue=texts)
+def test_any_text_survives_the_trip_through_n_quads(
+    compilation: Compilation, statement: str, note: str, cue: str
+) -> None:
+    context = context_of(compilation.sources)
+    made = mint(a_claim(statement=statement, note=note, cues=(cue,)), context)
+    text = nquads(made.quads)
+    assert text.count("\n") == len(made.quads)
+    parsed = list(ox.parse(text, ox.RdfFormat.N_QUADS))
+    values = {quad.object.value for quad in parsed if isinstance(quad.object, ox.Literal)}
+    assert {statement, note, cue} <= values
+    assert sorted(nquads(made.quads).splitlines()) == sorted(f"{quad} ." for quad in parsed)
+    assert is_trusty(made.quads, made.iri.rsplit("/", 1)[-1])
+
+
+def test_shards_of_any_size_give_the_same_nanopublications(compilation: Compilation) -> None:
+    context = context_of(compilation.sources)
+
+    def minted(size: int) -> list[str]:
+        shards = [compile_shard(shard) for shard in plan(compilation.sources.claims, context, size)]
+        return [item.iri for shard in shards for item in shard.nanopublications]
+
+    assert minted(7) == minted(1000) == [item.iri for item in compilation.nanopublications()][:-1]
+
+
+def trig(compilation: Compilation, folder: Path) -> dict[str, Path]:
+    files = {}
+    for item in compilation.nanopublications():
+        path = folder / f"{item.claim.replace('/', '-')}.trig"
+        quads = ox.parse(nquads(item.quads), ox.RdfFormat.N_QUADS)
+        path.write_bytes(ox.serialize(quads, format=ox.RdfFormat.TRIG) or b"")
+        files[item.claim] = path
+    return files
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_independent_library_accepts_every_nanopublication(compilation: Compilation, tmp_path: Path) -> None:
+    from nanopub import Nanopub
+
+    files = trig(compilation, tmp_path)
+    assert len(files) == len(compilation.sources.claims) + 1
+    for path in files.values():
+        publication = Nanopub(rdf=path)
+        assert publication.is_valid
+        assert publication.has_valid_trusty
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_independent_library_refuses_a_tampered_nanopublication(compilation: Compilation, tmp_path: Path) -> None:
+    from nanopub import MalformedNanopubError, Nanopub
+
+    path = trig(compilation, tmp_path)["magnesium-rls/c094"]
+    text = path.read_text("utf-8")
+    tampered = text.replace("certainty-probable", "certainty-asserted")
+    assert tampered != text
+    path.write_text(tampered, "utf-8")
+    with pytest.raises(MalformedNanopubError):
+        _ = Nanopub(rdf=path).has_valid_trusty
