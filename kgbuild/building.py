@@ -102,7 +102,8 @@ def build(
     with _locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
-            return Built(project, last[0], last[1], timings, engine, unchanged=True)
+            figures, report, used = last
+            return Built(project, figures, report, timings, used, unchanged=True)
         compilation = compile_project(project.root, texts=texts, engine=engine, timings=timings)
         plan = plan_build(compilation)
         with timings.stage("write"):
@@ -341,8 +342,8 @@ def _locked(project: Project) -> Iterator[None]:
         os.close(handle)
 
 
-def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report] | None:
-    """Return figures and findings of the last build when it was made of the same inputs and is whole."""
+def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str] | None:
+    """Return figures, findings and engine of the last build when it was made of the same inputs and is whole."""
     from kgbuild.reporting import from_json
 
     try:
@@ -361,7 +362,7 @@ def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report] | None:
             return None
     if not (project.build / "store").is_dir():
         return None
-    return Figures(**document["figures"]), Report(from_json(document))
+    return Figures(**document["figures"]), Report(from_json(document)), str(document["engine"])
 
 
 def current_store(project: Project) -> Path | None:

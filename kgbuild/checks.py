@@ -120,12 +120,12 @@ def known_sentences(sources: Sources, report: Report) -> None:
         for claim in sources.claims:
             if claim.article != article.id:
                 continue
-            for number in claim.sentences:
+            for index, number in enumerate(claim.sentences):
                 used.add(number)
                 if number not in numbers:
                     hint = f"the table has sentences {min(numbers)} to {max(numbers)}"
                     message = f"the article has no sentence {number}"
-                    report.add("KG207", message, claim.place.of("sentence"), hint=hint)
+                    report.add("KG207", message, claim.place.of(f"sentence[{index}]"), hint=hint)
         for sentence in article.sentences:
             if sentence.number not in used:
                 message = f"no claim stands on sentence {sentence.number}"

@@ -1,6 +1,6 @@
 """The graph in every syntax: whole dumps, and files about one resource.
 
-Pure: N-Quads in, bytes out, the same for the same quads in any order. Never goes through a store: stores rewrite literals.
+Pure: N-Quads in, bytes out, the same for the same quads in any order; never through a store, which rewrites literals.
 Turtle and TriG are written for people: one block a subject, only the prefixes in use. There are no blank nodes.
 """
 
@@ -78,7 +78,8 @@ def export(nquads: bytes | Sequence[Quad], form: Format, prefixes: Mapping[str, 
 
 # Reading
 
-_IRI: Final = r'<[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>"{}|^`\\]*>'
+_CHARACTERS: Final = r"[!$&-;=?-Z_a-z~\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef]*"
+_IRI: Final = rf"<[A-Za-z][A-Za-z0-9+.-]*:{_CHARACTERS}(?:#{_CHARACTERS})?>"
 _PLAIN: Final = r'[^"\\\x00-\x1f\x7f]*'
 _ESCAPE: Final = r'\\(?:[tbnrf"\\]|u00(?:0[0-7BEF]|1[0-9A-F]|7F))'
 _TAG: Final = r"@[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*"
@@ -202,7 +203,7 @@ class _Turtle:
         return found
 
     def block(self, subject: str, pairs: Pairs, used: set[str]) -> str:
-        """Write all of one subject; `pairs` are sorted by object."""
+        """Write all of one subject."""
         objects: dict[str, list[str]] = {}
         for predicate, target in pairs:
             text, prefix = self.term(target)
@@ -215,7 +216,7 @@ class _Turtle:
                 name = "a"
             else:
                 used.add(prefix)
-            lines.append(_predicate_line(name, objects[predicate]))
+            lines.append(_predicate_line(name, sorted(objects[predicate])))
         name, prefix = self.term(subject)
         used.add(prefix)
         return f"{name} " + " ;\n    ".join(lines) + " .\n"

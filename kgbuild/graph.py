@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from html import escape
@@ -240,7 +241,9 @@ class KnowledgeGraph:
         import rdflib
 
         dataset = rdflib.Dataset(default_union=True)
-        dataset.parse(data=self.nquads.decode("utf-8"), format="nquads")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # rdflib 7.6 warns of what its own parser calls
+            dataset.parse(data=self.nquads.decode("utf-8"), format="nquads")
         for prefix, space in self.prefixes.items():
             dataset.bind(prefix, space)
         return dataset

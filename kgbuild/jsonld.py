@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -261,7 +261,7 @@ class _Writer:
         return term.name
 
     def _types(self, targets: list[str], made: dict[str, Json], entries: dict[str, Json]) -> None:
-        classes: list[Json] = []
+        classes: list[str] = []
         others: list[Json] = []
         for target in targets:
             if target.startswith("<"):
@@ -270,7 +270,7 @@ class _Writer:
             else:
                 others.append(self._value(parse_literal(target), None))
         if classes:
-            made["@type"] = _one_or_all(classes)
+            made["@type"] = _one_or_all(sorted(classes))
         if others:
             entries[self.short(_TYPE)] = _one_or_all(others)
 
@@ -337,8 +337,8 @@ def graph_order(graph: str) -> tuple[str, int, str]:
     return whole, parts.index(part) if part in parts else len(parts), part
 
 
-def _one_or_all(values: list[Json]) -> Json:
-    return values[0] if len(values) == 1 else values
+def _one_or_all(values: Sequence[Json]) -> Json:
+    return values[0] if len(values) == 1 else list(values)
 
 
 def _text(value: Json) -> bytes:

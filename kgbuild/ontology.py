@@ -184,12 +184,12 @@ def _terms(triples: dict[str, tuple[ox.Triple, ...]], shapes: tuple[Source, ...]
             name = scheme.removeprefix(KGB).removesuffix("Scheme")
             notation = one(term, SKOS + "notation")
             if name in concepts and notation is not None:
-                rank = one(term, KGB + "rank")
+                rank = one(term, KGB + "rank") or ""
                 concepts[name][notation] = Concept(
                     slug=notation,
                     iri=term,
                     label=one(term, SKOS + "prefLabel") or notation,
-                    rank=None if rank is None else int(rank),
+                    rank=int(rank) if re.fullmatch(r"[0-9]{1,6}", rank) else None,
                     restricts=one(term, KGB + "restricts") == "true",
                     cues=tuple(sorted(described.get(KGB + "cue", ()))),
                     evidence_type=one(term, KGB + "evidenceType"),

@@ -116,9 +116,11 @@ def _settings(root: Path, source: Source, whole: bool, report: Report) -> Projec
     try:
         document = tomllib.loads(source.text)
     except (ValueError, RecursionError) as error:
-        found = re.search(r"line (\d+), column (\d+)", str(error))
-        line, column = (int(found[1]), int(found[2])) if found else (1, 1)
-        report.add("KG110", f"broken TOML: {error}", Span(source.path, line, column))
+        found = re.search(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(found[2]), int(found[3])) if found else (1, 1)
+        sound = isinstance(error, tomllib.TOMLDecodeError)
+        words = (found[1] if found else str(error)) if sound else "a number too long or brackets too deep"
+        report.add("KG110", f"broken TOML: {words}", Span(source.path, line, column))
         return None
     section = "" if whole else "tool.kgbuild"
     values: Any = document if whole else document.get("tool", {}).get("kgbuild", {})

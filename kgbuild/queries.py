@@ -87,6 +87,7 @@ def read_query(source: Source, prefixes: dict[str, str], report: Report) -> Quer
     """Read the heading of a query file and check its parameters."""
     heading: dict[str, str] = {}
     parameters = []
+    places: dict[str, Span] = {}
     for number, line in enumerate(source.text.split("\n"), 1):
         found = _HEADING.match(line)
         if found is None:
@@ -98,6 +99,7 @@ def read_query(source: Source, prefixes: dict[str, str], report: Report) -> Quer
             parameter = _parameter(found[2], place, prefixes, report)
             if parameter is not None:
                 parameters.append(parameter)
+                places[parameter.name] = place
         elif found[1] not in {"title", "question"}:
             hint = did_you_mean(found[1], ("title", "question", "param")) or "known: title, question, param"
             report.add("KG403", f"unknown heading '{found[1]}'", place, hint=hint)
@@ -111,7 +113,7 @@ def read_query(source: Source, prefixes: dict[str, str], report: Report) -> Quer
     named = {token[1:] for token in tokens(source.text) if token.startswith("$")}
     for parameter in parameters:
         if parameter.name not in named:
-            report.add("KG405", f"the query does not use ${parameter.name}", Span(source.path))
+            report.add("KG405", f"the query does not use ${parameter.name}", places[parameter.name])
     name = Path(source.path).stem
     return Query(name, heading.get("title", name), heading.get("question", ""), source.text, source.path, tuple(parameters))
 
@@ -194,8 +196,17 @@ def run(query: Query, store: Store, prefixes: dict[str, str], report: Report) ->
     try:
         return store.query(query.sparql(prefixes))
     except QuerySyntaxError as error:
-        report_syntax(error, query, report)
+        report_syntax(_as_written(query, store) or error, query, report)
         return None
+
+
+def _as_written(query: Query, store: Store) -> QuerySyntaxError | None:
+    """Return where a query breaks with its parameters left as they are, so that the columns are those of its file."""
+    try:
+        store.query(query.body)
+    except QuerySyntaxError as error:
+        return error
+    return None
 
 
 def report_syntax(error: QuerySyntaxError, query: Query, report: Report) -> None:
@@ -248,7 +259,7 @@ def _compare(query: Query, path: Path, actual: str, project: Project, report: Re
     source = read_source(project.root, path, report)
     if source is None:
         return False
-    expected, given = source.text.splitlines(), actual.splitlines()
+    expected, given = source.text.split("\n"), actual.split("\n")
     if not any(token.upper() == "ORDER" for token in tokens(query.body)):
         expected, given = expected[:1] + sorted(expected[1:]), given[:1] + sorted(given[1:])
     if expected == given:
@@ -258,7 +269,7 @@ def _compare(query: Query, path: Path, actual: str, project: Project, report: Re
     parts = [f"{len(missing)} expected rows missing"] if missing else []
     parts += [f"{len(extra)} rows not expected"] if extra else []
     first = f"first missing: {missing[0]}" if missing else f"first extra: {extra[0]}" if extra else ""
-    place = Span(name, expected.index(missing[0]) + 1 if missing and missing[0] in source.text.splitlines() else 1)
+    place = Span(name, source.text.split("\n").index(missing[0]) + 1 if missing else 1)
     message = f"the answer of {query.name} differs: {', '.join(parts) or 'the order of rows differs'}"
     report.add("KG407", message, place, hint=first or None)
     return False
@@ -367,13 +378,16 @@ def _json_term(term: Term) -> dict[str, object]:
 
 
 class Labels:
-    """Words for the IRIs of an answer; a claim is shown with its certainty, modality, polarity and sentence."""
+    """Words for the IRIs of an answer; a claim is shown with its certainty, modality, polarity and sentence.
+
+    Where the answer has columns `statement` and `certainty` of its own, a claim is shown by its identifier alone.
+    """
 
     def __init__(self, store: Store, prefixes: dict[str, str], answer: Solutions, language: str = "en") -> None:
         self.prefixes = prefixes
         iris = sorted({term.value for row in answer.rows for term in row if isinstance(term, ox.NamedNode)})
         self.words: dict[str, str] = {}
-        self.claims: set[str] = set()
+        self.told = {"statement", "certainty"} <= set(answer.variables)
         if iris:
             self._fetch(store, " ".join(f"<{name}>" for name in iris), language)
 
@@ -401,10 +415,10 @@ class Labels:
             if "s" not in row:
                 continue
             name = row["s"]
-            self.claims.add(name)
             place = f", sentence {row['sentence']}" if "sentence" in row else ""
             short = name.rsplit("/", 1)[-1]
-            self.words[name] = f"{short} “{self.words.get(name, '')}” [{row['words']}{place}]"
+            said = f"{short} “{self.words.get(name, '')}” [{row['words']}{place}]"
+            self.words[name] = short if self.told else said
 
     def show(self, term: Term | None) -> str:
         """Return what a person reads in a cell."""

@@ -51,9 +51,12 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
         if article is not None:
             articles.append(article)
     anchored = [_anchored(project, article, tables, texts or {}, report) for article in articles]
-    for path, source in tables.items():
-        if not any(article.place.span.path == f"{path}.yaml" for article in articles):
+    read = {article.place.span.path for article in articles}
+    for stem, source in tables.items():
+        if not (project.root / f"{stem}.yaml").exists():
             report.add("KG113", f"no article belongs to {source.path}", Span(source.path))
+        elif f"{stem}.yaml" not in read:
+            read_sentences(source, None, report)
     sets = [
         mapping_set
         for source in _files(project, "data/mappings", (MAPPINGS,), report)
@@ -111,6 +114,6 @@ def fingerprint(project: Project, texts: Mapping[str, Path] | None = None) -> st
     for root, path in roots:
         if path.is_file():
             data = path.read_bytes()
-            running.update(f"{path.relative_to(root).as_posix()}\n{len(data)}\n".encode())
+            running.update(f"{path.relative_to(root).as_posix()}\n{len(data)}\n".encode("utf-8", "surrogateescape"))
             running.update(data)
     return running.hexdigest()

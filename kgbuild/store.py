@@ -169,11 +169,19 @@ def sorted_triples(triples: Iterable[ox.Triple]) -> tuple[ox.Triple, ...]:
 
 
 def syntax_error(error: SyntaxError) -> QuerySyntaxError:
-    """Turn Oxigraph's error, whose place stands only in its words, into one with a place."""
+    """Turn Oxigraph's error, whose place stands only in its words, into one with a place and plain words.
+
+    >>> made = syntax_error(SyntaxError("error at 2:11: expected one of Prefix not found, ['%'], [':']"))
+    >>> made.message, made.line, made.column
+    ('the prefix is not declared', 2, 11)
+    """
     found = re.match(r"error at (\d+):(\d+): (.*)", str(error.msg), re.DOTALL)
     if found is None:
         return QuerySyntaxError(str(error.msg), error.lineno or 1, error.offset or 1)
-    return QuerySyntaxError(" ".join(found[3].split()), int(found[1]), int(found[2]))
+    words = " ".join(found[3].split())
+    if "Prefix not found" in words:
+        words = "the prefix is not declared"
+    return QuerySyntaxError(words, int(found[1]), int(found[2]))
 
 
 _TOKEN = re.compile(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyoxigraph as ox
 
 from kgbuild.claims import CLAIM_FIELDS, ENTITY_FIELDS, Place
 from kgbuild.diagnostics import Report, Severity, Span
+from kgbuild.ontology import locate
 from kgbuild.project import Project
 from kgbuild.source import Source
 from kgbuild.sources import Sources
@@ -46,6 +47,7 @@ class Shape:
     comment: str
     message: str
     severity: str
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ def load_shapes(sources: tuple[Source, ...]) -> Shapes:
         found = by_subject[subject].get(predicate)
         return min(term.value for term in found) if found else ""
 
+    places: dict[str, Span] = {}
+    for source in sources:
+        places = locate(source) | places
     described = {}
     rules = []
     for subject, values in by_subject.items():
@@ -94,6 +99,7 @@ def load_shapes(sources: tuple[Source, ...]) -> Shapes:
             comment=one(subject, RDFS + "comment"),
             message=one(subject, SH + "message"),
             severity=one(subject, SH + "severity").removeprefix(SH) or "Violation",
+            span=places.get(iri),
         )
         for constraint in values.get(SH + "sparql", ()):
             prologue = "".join(_declared(by_subject, by_subject[str(constraint)].get(SH + "prefixes", ())))
@@ -106,7 +112,7 @@ def load_shapes(sources: tuple[Source, ...]) -> Shapes:
 
 
 def _with_message(shape: Shape, message: str) -> Shape:
-    return Shape(shape.iri, shape.code, shape.label, shape.comment, message, shape.severity)
+    return replace(shape, message=message)
 
 
 def _turtle(triples: Iterable[ox.Triple]) -> str:
@@ -157,8 +163,8 @@ def check_rules(shapes: Shapes, store: Store, report: Report) -> set[Violation]:
         try:
             answer = store.query(rule.sparql)
         except QuerySyntaxError as error:
-            code = shapes.described[rule.shape].code
-            report.add("KG502", f"rule {code} cannot run: {error}", hint="see the sh:select of the shape")
+            shape = shapes.described[rule.shape]
+            report.add("KG502", f"rule {shape.code} cannot run: {error}", shape.span, hint="correct its sh:select")
             continue
         assert isinstance(answer, Solutions)
         for row in answer.dicts():
@@ -258,11 +264,11 @@ def report_violations(
     """Turn validation results into findings at source lines."""
     for violation in sorted(violations):
         shape = shapes.described.get(violation.shape)
-        focus = compress(violation.focus, project.prefixes)
-        value = compress(violation.value, project.prefixes)
+        focus = compress(violation.focus, project.prefixes).removeprefix(project.base)
+        value = compress(violation.value, project.prefixes).removeprefix(project.base)
         words = shape.message if shape and shape.message else "the shape is violated"
         words = words.replace("{?value}", value).replace("{$this}", focus).replace("{?this}", focus)
-        about = f"{focus}: {value}" if value and value not in words else focus
+        about = f"{focus}: {value}" if value and value != focus and value not in words else focus
         report.add(
             shape.code if shape else "KG501",
             f"{words.rstrip('.')} ({about})",

@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from kgbuild.compilation import Compilation, compile_project
 
 GOOD = Path(__file__).parent / "broken" / "_good"
+ROOT = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite expected output instead of comparing with it")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, object, object]:
+    """Turn a skip into a failure where `KGBUILD_CI` promises that every part is installed."""
+    report = yield
+    assert isinstance(report, pytest.TestReport)
+    if report.skipped and "KGBUILD_CI" in os.environ and not hasattr(report, "wasxfail") and not _shared(item):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where nothing may be missing: {report.longrepr}"
+    return report
+
+
+def _shared(item: pytest.Item) -> bool:
+    return item.get_closest_marker("shared") is not None
+
+
 @pytest.fixture
 def update(request: pytest.FixtureRequest) -> bool:
     """Tell whether expected output is to be rewritten."""
     return bool(request.config.getoption("--update"))
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """Return the folder of the article's project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def compilation() -> Compilation:
+    """Compile the article's project once."""
+    return compile_project(ROOT)

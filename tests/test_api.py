@@ -81,8 +81,8 @@ def test_parameters_are_spelt_not_pasted(kg: KnowledgeGraph) -> None:
 
 def test_broken_text_and_unknown_names_are_told(kg: KnowledgeGraph) -> None:
     with pytest.raises(QuerySyntaxError) as caught:
-        kg.query("SELECT * WHERE {\n ?s ?p }")
-    assert (caught.value.line, caught.value.column) == (2, 8)
+        kg.query("SELECT * WHERE {\n ?s ?p ?o . FILTR(?s) }")
+    assert (caught.value.line, caught.value.column) == (2, 21)
     with pytest.raises(UsageError, match="unknown query 'fods'; did you mean 'foods'"):
         kg.query("fods")
     with pytest.raises(UsageError, match="SERVICE"):

@@ -162,6 +162,7 @@ class Record:
             if inner is None or len(value.entries) != 1:
                 self.wrong(field, value.span, "another mapping")
                 return None
+            self.keys["object"] = inner[1].span
             target = self.scalar(Field("object", Kind.REFERENCE, field.doc), inner[1])
             return None if target is None else Reference("claim", target)
         target = self.scalar(Field("object", Kind.REFERENCE, field.doc), value)
@@ -244,7 +245,8 @@ class Record:
         for name, (span, item) in value.entries.items():
             self.keys[f"qualifiers.{name}"] = span
             for number, part in enumerate(item.items if isinstance(item, Sequence) else (item,)):
-                self.keys[f"qualifiers.{name}[{number}]"] = part.span
+                inner = part.entries.get("entity") if isinstance(part, Mapping) else None
+                self.keys[f"qualifiers.{name}[{number}]"] = inner[1].span if inner else part.span
                 qualifier = self.qualifier(name, part)
                 if qualifier is not None:
                     qualifiers.append(qualifier)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 from kgbuild.claims import SENTENCE_COLUMNS, AnchorState, Article, Place, Sentence
 from kgbuild.diagnostics import Related, Report, did_you_mean
@@ -14,9 +15,13 @@ from kgbuild.source import Source
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
-def read_sentences(source: Source, article: Article, report: Report) -> tuple[Sentence, ...]:
-    """Read the sentence table of an article; offsets are code points, start before end, within the text and in order."""
-    known = {section.id for section in article.sections}
+def read_sentences(source: Source, article: Article | None, report: Report) -> tuple[Sentence, ...]:
+    """Read the sentence table of an article; offsets are code points, start before end, within the text and in order.
+
+    Without the article, which could not be read, the table is checked for itself.
+    """
+    known = {section.id for section in article.sections} if article else set()
+    length = article.characters if article else None
     found: dict[int, Sentence] = {}
     for row in read_table(source, SENTENCE_COLUMNS, SENTENCE_COLUMNS[:4], report):
         sentence = _sentence(row, report)
@@ -26,15 +31,15 @@ def read_sentences(source: Source, article: Article, report: Report) -> tuple[Se
             first = Related(found[sentence.number].place.span, "first given here")
             report.add("KG201", f"sentence {sentence.number} is given twice", row.span("number"), related=[first])
             continue
-        if sentence.section not in known:
+        if article is not None and sentence.section not in known:
             hint = did_you_mean(sentence.section, known)
             report.add("KG213", f"unknown section '{sentence.section}'", row.span("section"), hint=hint)
-        if article.characters is not None and sentence.end > article.characters:
-            message = f"sentence {sentence.number} ends at {sentence.end}, the article has {article.characters} characters"
+        if length is not None and sentence.end > length:
+            message = f"sentence {sentence.number} ends at {sentence.end}, the article has {length} characters"
             report.add("KG214", message, row.span("end"))
         found[sentence.number] = sentence
     ordered = sorted(found.values(), key=lambda sentence: sentence.number)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if after.start < before.end:
             message = f"sentence {after.number} starts at {after.start}, before sentence {before.number} ends"
             report.add("KG214", message, after.place.of("start"))

@@ -107,11 +107,12 @@ class _Builder:
             raise _TooDeepError(span)
         if isinstance(event, yaml.AliasEvent):
             self.refuse("YAML aliases are not used here", event, "write the value out")
-            return Scalar("", span)
+            return Scalar("alias", span)
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             self.refuse("YAML anchors are not used here", event, f"remove &{event.anchor}")
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
-            self.refuse(f"the YAML tag {event.tag} is not used here", event, "remove the tag")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.refuse(f"the YAML tag {tag} is not used here", event, "remove the tag")
         if isinstance(event, yaml.MappingStartEvent):
             return Mapping(self.entries(depth), span)
         if isinstance(event, yaml.SequenceStartEvent):

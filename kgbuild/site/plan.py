@@ -264,7 +264,7 @@ class _Planner:
             "index.html",
             counts=tally(claims),
             examples=[(concept, count, examples[concept.iri]) for concept, count in tally(claims)],
-            busiest=[(item, len(self.about[item.iri])) for item in busiest[:9] if self.about[item.iri]],
+            busiest=[(item, len(self.about[item.iri])) for item in busiest[:8] if self.about[item.iri]],
             hedged=sum(claim.hedged for claim in claims),
             negated=sum(claim.negated for claim in claims),
             unsourced=sum(claim.basis.slug == "unsourced" for claim in claims),
@@ -291,7 +291,7 @@ class _Planner:
             path,
             "entity.html",
             entity=entity,
-            groups=[*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)],
+            groups=_by_size([*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)]),
             mentioned=[claim for claim in entity.mentioned if _names(claim, entity.iri)],
             claims=self.about[entity.iri],
             stated=_by_article(self.stated.get(entity.iri, ())),
@@ -441,12 +441,15 @@ def _about(entity: EntityView) -> list[ClaimView]:
 
 
 def _groups(claims: Iterable[ClaimView], prefix: str) -> list[Group]:
-    """Group claims by predicate: the largest group first."""
+    """Group claims by predicate; the prefix keeps the two directions apart."""
     by_predicate = _grouped((claim.predicate.iri, claim) for claim in claims)
-    groups = [
+    return [
         Group(f"{prefix}-{anchor(iri.rpartition('#')[2])}", found[0].predicate.label, tuple(found))
         for iri, found in by_predicate.items()
     ]
+
+
+def _by_size(groups: Iterable[Group]) -> list[Group]:
     return sorted(groups, key=lambda group: (-len(group.claims), group.label, group.id))
 
 
@@ -499,6 +502,6 @@ def _rules(site: SiteInput) -> list[Rule]:
     rules = []
     for code, shapes in sorted(by_code.items()):
         head, *parts = sorted(shapes, key=lambda shape: (len(shape.iri), shape.iri))
-        labels = tuple(part.label for part in parts)
+        labels = tuple(part.label for part in parts if part.label)
         rules.append(Rule(code, head.label, head.comment, head.severity, labels, counts[code]))
     return rules

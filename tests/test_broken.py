@@ -1,0 +1,107 @@
+"""Broken projects: each folder of `broken/` is a small fault, and the findings it gives stand beside it.
+
+A case holds only what differs from the good project: files to lay over it, `REMOVE` with files to take away, `LINKS`
+with symbolic links to make (`path -> target`), and `expected.txt`. Run `pytest --update` to write that file anew.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from kgbuild.codes import CODES, page_of, severity_of, title_of
+from kgbuild.compilation import compile_project
+from kgbuild.diagnostics import Diagnostic, FindingsError
+from kgbuild.reporting import Lines, render
+from kgbuild.testing import test as run_queries
+
+BROKEN = Path(__file__).parent / "broken"
+CASES = sorted(path.name for path in BROKEN.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")))
+NO_CASE = {
+    "KG601": "the site is made by the tool; its links are tested with the site",
+    "KG602": "the site is made by the tool; its paths are tested with the site",
+    "KG603": "the templates are the tool's own; their failure is tested with the site",
+}
+_OWN = {"REMOVE", "LINKS", "expected.txt"}
+
+
+def lay(case: str, root: Path) -> None:
+    """Make the project of a case in an empty folder."""
+    shutil.copytree(BROKEN / "_good", root)
+    folder = BROKEN / case
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and name.as_posix() not in _OWN:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, root / name)
+    for line in words(folder / "REMOVE"):
+        (root / line).unlink()
+    for line in words(folder / "LINKS"):
+        link, target = line.split(" -> ")
+        (root / link).symlink_to(target)
+
+
+def words(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines() if path.exists() else []
+
+
+def findings(root: Path) -> list[Diagnostic]:
+    """Return all that is found in a project: by the compiler and, where it passes, by the queries' answers."""
+    try:
+        found = compile_project(root).report.sorted()
+        return found + run_queries(root).report.sorted()
+    except FindingsError as error:
+        return error.report.sorted()
+
+
+def test_the_good_project_is_good() -> None:
+    assert findings(BROKEN / "_good") == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_broken_project_gives_its_findings(case: str, tmp_path: Path, update: bool) -> None:
+    root = tmp_path / "project"
+    lay(case, root)
+    found = findings(root)
+    shown = render(found, "text", Lines(root))
+    expected = BROKEN / case / "expected.txt"
+    if update:
+        expected.write_text(shown, encoding="utf-8")
+    assert shown == expected.read_text("utf-8")
+    assert case.split("-")[0] in {finding.code for finding in found}
+    for finding in found:
+        assert finding.span is not None or finding.code == "KG502"
+
+
+def test_every_code_has_a_case_or_a_reason() -> None:
+    covered = {case.split("-")[0] for case in CASES}
+    assert set(CODES) - covered == set(NO_CASE)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_has_a_page(code: str) -> None:
+    page = page_of(code)
+    assert page is not None
+    assert page.splitlines()[0] == f"# {code}: {title_of(code)}"
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert headings == ["What it means", "Why it matters", "Example", "Fix"]
+    assert f"{severity_of(code)}[{code}]: " in page
+    assert len(page.splitlines()) <= 60
+
+
+def test_every_page_belongs_to_a_code() -> None:
+    pages = {path.stem for path in (Path(__file__).parents[1] / "kgbuild" / "codes").glob("*.md")}
+    assert pages - {"README"} == set(CODES)
+
+
+def test_every_code_in_the_source_is_listed() -> None:
+    package = Path(__file__).parents[1] / "kgbuild"
+    raised = {
+        code
+        for path in package.rglob("*.py")
+        if path.name != "codes.py"
+        for code in re.findall(r'"(KG\d{3})"', path.read_text("utf-8"))
+    }
+    assert raised == set(CODES)
