@@ -136,7 +136,8 @@ def _rows(article: Article, text: str, report: Report) -> list[str]:
     found = list(stretches(text))
     headings = [stretch for stretch in found if stretch.heading]
     if len(headings) != len(article.sections):
-        message = f"the text has {len(headings)} headings, its title among them; the record has {len(article.sections)} sections"
+        sections = len(article.sections)
+        message = f"the text has {len(headings)} headings, its title among them; the record has {sections} sections"
         hint = "a section starts at each heading; the first follows the title"
         report.add("KG213", message, article.place.of("sections"), hint=hint)
         return []

@@ -76,13 +76,22 @@ class Plan:
 
 
 def check(
-    start: Path | str = ".", *, texts: Mapping[str, Path] | None = None, engine: str = "auto", timings: Timings | None = None
+    start: Path | str = ".",
+    *,
+    texts: Mapping[str, Path] | None = None,
+    engine: str = "auto",
+    timings: Timings | None = None,
 ) -> Built:
     """Do everything a build does but writing; raise `FindingsError` at the gate of a broken stage."""
     compilation = compile_project(start, texts=texts, engine=engine, timings=timings)
     plan = plan_build(compilation)
     return Built(
-        compilation.project, plan.figures, compilation.report, compilation.timings, compilation.engine, compilation=compilation
+        compilation.project,
+        plan.figures,
+        compilation.report,
+        compilation.timings,
+        compilation.engine,
+        compilation=compilation,
     )
 
 

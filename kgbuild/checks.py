@@ -175,7 +175,9 @@ def kept_hedges(sources: Sources, report: Report) -> None:
                 report.add("KG209", message, span, hint=f"write modality: {modal[word].slug}")
             if allowed is None and word not in modal:
                 near = did_you_mean(word, [*by_cue, *modal])
-                report.add("KG219", f"unknown cue '{cue}'", span, hint=near or "cues are listed in the schemes as kgb:cue")
+                report.add(
+                    "KG219", f"unknown cue '{cue}'", span, hint=near or "cues are listed in the schemes as kgb:cue"
+                )
 
 
 def allowed_quotes(sources: Sources, report: Report) -> None:

@@ -91,7 +91,9 @@ CLAIM_FIELDS: Final = (
     Field("contrasts-with", Kind.REFERENCES, "claims it is set against", property=KGB + "contrastsWithClaim"),
     Field("derived-from", Kind.REFERENCES, "claims it follows from", property=KGB + "derivedFromClaim"),
     Field("attributed-to", Kind.REFERENCE, "who says so, when not the publisher", property=PROV + "wasAttributedTo"),
-    Field("stated-evidence", Kind.TEXT, "the author's own word for the evidence", property=KGB + "statedEvidenceStrength"),
+    Field(
+        "stated-evidence", Kind.TEXT, "the author's own word for the evidence", property=KGB + "statedEvidenceStrength"
+    ),
     Field("presupposed", Kind.BOOLEAN, "true when only presupposed", property=KGB + "presupposed"),
     Field("implied", Kind.BOOLEAN, "true when only implied", property=KGB + "implied"),
     Field("compared-dimension", Kind.REFERENCE, "what is compared", property=KGB + "comparedDimension"),

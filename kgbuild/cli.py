@@ -41,11 +41,17 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="store_true", help="print the version and stop")
-    top.add_argument("-C", "--project", metavar="DIR", default=".", help="folder of the project (default: here or above)")
-    top.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours (default: on a terminal)")
+    top.add_argument(
+        "-C", "--project", metavar="DIR", default=".", help="folder of the project (default: here or above)"
+    )
+    top.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colours (default: on a terminal)"
+    )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], words: str, more: str = "") -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], words: str, more: str = ""
+    ) -> argparse.ArgumentParser:
         made = commands.add_parser(
             name,
             help=words,
@@ -60,15 +66,17 @@ def parser() -> argparse.ArgumentParser:
     build = command("build", _build, "check the project, then write build/ with graph, site and store")
     for made in (check, build):
         _add_findings(made)
-        made.add_argument("--engine", choices=("auto", "pyshacl"), default="auto",
-                          help="auto: fast screen, pySHACL as judge; pyshacl: pySHACL alone over the whole graph")  # fmt: skip
-        made.add_argument("--text", metavar="[ARTICLE=]FILE", action="append", default=[],
-                          help="local copy of an article's text, to verify its anchors")  # fmt: skip
+        engines = "auto: fast screen, pySHACL as judge; pyshacl: pySHACL alone over the whole graph"
+        made.add_argument("--engine", choices=("auto", "pyshacl"), default="auto", help=engines)
+        texts = "local copy of an article's text, to verify its anchors"
+        made.add_argument("--text", metavar="[ARTICLE=]FILE", action="append", default=[], help=texts)
         made.add_argument("--timings", action="store_true", help="print where the time goes")
     build.add_argument("--force", action="store_true", help="build even when nothing changed")
 
     query = command("query", _query, "ask a question of the graph", QUERY_HELP)
-    query.add_argument("name", nargs="?", metavar="NAME|FILE", help="a query of queries/, or a .rq file; none: list them")
+    query.add_argument(
+        "name", nargs="?", metavar="NAME|FILE", help="a query of queries/, or a .rq file; none: list them"
+    )
     query.add_argument("-e", "--execute", metavar="TEXT", help="a query as text; the project's prefixes are known")
     query.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="value of a parameter")
     query.add_argument("--format", default="", help="table, csv, tsv, json, xml; for graphs turtle, nt, rdfxml, jsonld")
@@ -79,8 +87,8 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--update", action="store_true", help="write the answers as the expected ones")
     _add_findings(test)
 
-    anchor = command("anchor", _anchor, "write or verify the sentence table of an article from a local copy of its text",
-                     "The text is only read: the table holds offsets and digests.")  # fmt: skip
+    words = "write or verify the sentence table of an article from a local copy of its text"
+    anchor = command("anchor", _anchor, words, "The text is only read: the table holds offsets and digests.")
     anchor.add_argument("article", metavar="ARTICLE", help="id of the article")
     anchor.add_argument("text", metavar="TEXT", help="file with the article's text")
     anchor.add_argument("--write", action="store_true", help="write the table anew where there is one")
@@ -96,7 +104,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--format", choices=("text", "json", "github", "sarif"), default="text", help="how to write findings")
+    made.add_argument(
+        "--format", choices=("text", "json", "github", "sarif"), default="text", help="how to write findings"
+    )
     made.add_argument("--fail-on", choices=("error", "warning", "note"), default="error",
                       help="least severity that makes the exit code 1 (default: error)")  # fmt: skip
 
@@ -139,7 +149,10 @@ def _guarded(options: argparse.Namespace) -> int:
         import traceback
 
         traceback.print_exc()
-        print("kgbuild: this is a fault of kgbuild, not of your files; please report it with the lines above", file=sys.stderr)
+        print(
+            "kgbuild: this is a fault of kgbuild, not of your files; please report it with the lines above",
+            file=sys.stderr,
+        )
         return 70
 
 
@@ -212,10 +225,11 @@ def _built(options: argparse.Namespace, built: Built) -> int:
     anchors = ", ".join(f"{count} {state}" for state, count in figures.anchors.items()) or "none"
     bold, plain = ("\x1b[1m", "\x1b[0m") if _color(options, sys.stderr) else ("", "")
     lines = [
-        f"{bold}{figures.claims} claims{plain} from {figures.articles} article(s), {figures.entities} entities, "
-        f"{figures.mappings} links, {figures.quads:,} quads",
+        f"{bold}{_counted(figures.claims, 'claim')}{plain} from {_counted(figures.articles, 'article')}; "
+         f"{figures.entities} entities, {_counted(figures.mappings, 'link')}, {figures.quads:,} quads",
         f"sentences covered: {figures.covered} of {figures.sentences}; anchors: {anchors}",
-        f"stated plainly: {figures.plain} triples; {figures.queries} queries; {figures.pages} pages; validated by {built.engine}",
+        f"stated plainly: {_counted(figures.plain, 'triple')}; {_counted(figures.queries, 'question')}, "
+         f"{figures.pages} pages; validated by {built.engine}",
     ]
     if options.timings:
         width = max(map(len, built.timings.seconds))
@@ -227,6 +241,10 @@ def _built(options: argparse.Namespace, built: Built) -> int:
         lines.append(f"{bold}open {_shown(built.index)}{plain}")
     print("\n".join(lines), file=sys.stderr)
     return _failed(options, found)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _shown(path: Path) -> str:
@@ -268,7 +286,7 @@ def _query(options: argparse.Namespace) -> int:
 
 
 def _store(options: argparse.Namespace) -> Store:
-    """Return the endpoint asked for, the store of the build, or the project compiled in memory where there is no build."""
+    """Return the endpoint asked for, the store of the build, or the project compiled in memory where neither is."""
     from kgbuild.project import load_project
     from kgbuild.store import EndpointStore, OxigraphStore
 

@@ -109,7 +109,9 @@ def compile_project(
         shards = tuple(compile_shard(shard) for shard in plan(sources.claims, context, project.shard))
         made = [item for shard in shards for item in shard.nanopublications]
         recorded = max((article.recorded for article in sources.articles), default="1970-01-01")
-        creator = max(sources.articles, key=lambda article: article.recorded).extractor if sources.articles else "nobody"
+        creator = (
+            max(sources.articles, key=lambda article: article.recorded).extractor if sources.articles else "nobody"
+        )
         whole = index(made, context, recorded, creator)
     with timings.stage("describe"):
         descriptions = tuple(sorted(set(_descriptions(sources, shards, whole, recorded))))

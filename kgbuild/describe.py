@@ -1,4 +1,4 @@
-"""What claims stand on becomes RDF: articles with their sentences, entities, mappings, ontologies, the record of the whole.
+"""What claims stand on becomes RDF: articles and sentences, entities, mappings, ontologies, the record of the whole.
 
 Pure: values in, quads in N-Quads spelling out. No text of an article is ever among them.
 """
@@ -179,5 +179,3 @@ def describe_whole(sources: Sources, index: str, recorded: str) -> Iterator[Quad
     yield from _quads(graph, f"{project.base}id/", scheme)
     derived = [(PROV + "wasDerivedFrom", f"<{index}>")]
     yield from _quads(graph, project.graph("asserted"), derived)
-
-

@@ -1,4 +1,4 @@
-"""The graph for Python users: `load` a project or a dump, then ask for claims, entities, answers, or rdflib's dataset."""
+"""The graph for Python users: `load` a project or a dump, then ask for claims, entities, answers, rdflib's dataset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyoxigraph as ox
 
 from kgbuild.diagnostics import UnreadableError, UsageError, did_you_mean
 from kgbuild.queries import Labels, Query, find_query
-from kgbuild.store import Answer, Graph, OxigraphStore, Solutions, Store, lexical
+from kgbuild.store import Answer, Graph, OxigraphStore, Store, lexical
 from kgbuild.terms import PREFIXES
 from kgbuild.views import ArticleView, ClaimView, EntityView, Views
 
@@ -72,7 +72,7 @@ class Table(Sequence[tuple[str, ...]]):
 
 
 class Claims(Sequence[ClaimView]):
-    """Claims in the order of their identifiers; as a table they keep certainty, polarity and source beside the statement."""
+    """Claims in the order of their identifiers; as a table they keep certainty and source beside the statement."""
 
     def __init__(self, claims: Iterable[ClaimView]) -> None:
         self.items = tuple(claims)
@@ -164,7 +164,9 @@ class KnowledgeGraph:
         if labels:
             words = Labels(self.store, self.prefixes, answer)
             return Table(answer.variables, ([words.show(term) for term in row] for row in answer.rows))
-        return Table(answer.variables, ([lexical(term) if term is not None else "" for term in row] for row in answer.rows))
+        return Table(
+            answer.variables, ([lexical(term) if term is not None else "" for term in row] for row in answer.rows)
+        )
 
     def claims(
         self,

@@ -116,7 +116,9 @@ def nanopublication(
     return Nanopublication(name, f"{base}np/{code}", tuple(named))  # type: ignore[arg-type]  # four terms each
 
 
-def index(nanopublications: Iterable[Nanopublication], context: Context, recorded: str, creator: str) -> Nanopublication:
+def index(
+    nanopublications: Iterable[Nanopublication], context: Context, recorded: str, creator: str
+) -> Nanopublication:
     """Mint the index that lists all nanopublications of the graph (npx:NanopubIndex)."""
     me = f"<{context.base}np/{HOLE}>"
     elements = [(me, f"<{NPX}includesElement>", f"<{item.iri}>") for item in nanopublications]

@@ -1,6 +1,6 @@
 """The ontologies a project stands on: terms by slug, and their triples for the graphs `ontology` and `schemes`.
 
-Reads Turtle of the tool (`kgbuild/vocabulary/`) and of the project (`ontology/`). Shapes stay text; `validate` reads them.
+Reads Turtle of the tool (`kgbuild/vocabulary/`) and of the project (`ontology/`). Shapes stay text for `validate`.
 """
 
 from __future__ import annotations
@@ -114,12 +114,15 @@ def _unread(root: Path, path: Path, report: Report) -> None:
 
 def parse_turtle(source: Source, report: Report) -> list[ox.Triple]:
     """Parse Turtle, or report where it breaks and return what came before."""
-    triples = []
+    triples: list[ox.Triple] = []
     try:
-        for quad in ox.parse(source.text, ox.RdfFormat.TURTLE):
-            triples.append(quad.triple)
+        triples.extend(quad.triple for quad in ox.parse(source.text, ox.RdfFormat.TURTLE))
     except SyntaxError as error:
-        message = re.sub(r"^Parser error at line \d+ (?:between columns? \d+ and (?:line \d+ )?(?:column )?\d+|column \d+): ", "", error.msg)
+        message = re.sub(
+            r"^Parser error at line \d+ (?:between columns? \d+ and (?:line \d+ )?(?:column )?\d+|column \d+): ",
+            "",
+            error.msg,
+        )
         place = Span(source.path, error.lineno or 1, error.offset or 1)
         report.add("KG401", f"broken Turtle: {message}", place)
     return triples
@@ -156,8 +159,8 @@ def _above(term: str, values: dict[str, dict[str, list[str]]]) -> set[str]:
 def _terms(triples: dict[str, tuple[ox.Triple, ...]], shapes: tuple[Source, ...], origins: dict[str, Span]) -> Ontology:
     values: dict[str, dict[str, list[str]]] = {}
     for triple in (*triples["ontology"], *triples["schemes"]):
-        if not isinstance(triple.object, ox.Triple | ox.BlankNode):
-            described = values.setdefault(str(triple.subject.value), {})
+        if isinstance(triple.subject, ox.NamedNode) and isinstance(triple.object, ox.NamedNode | ox.Literal):
+            described = values.setdefault(triple.subject.value, {})
             described.setdefault(triple.predicate.value, []).append(triple.object.value)
 
     def one(term: str, predicate: str) -> str | None:
@@ -195,5 +198,3 @@ def _terms(triples: dict[str, tuple[ox.Triple, ...]], shapes: tuple[Source, ...]
                     evidence_type=one(term, KGB + "evidenceType"),
                 )
     return Ontology(predicates, categories, concepts, triples, shapes, origins)
-
-

@@ -134,7 +134,9 @@ def _settings(root: Path, source: Source, whole: bool, report: Report) -> Projec
     for key in _REQUIRED:
         if key not in values:
             report.add("KG110", f"the setting '{key}' is missing", Span(source.path), hint=f"{key}: {SETTINGS[key]}")
-    good = {key: value for key, value in values.items() if key in SETTINGS and _fits(source, section, key, value, report)}
+    good = {
+        key: value for key, value in values.items() if key in SETTINGS and _fits(source, section, key, value, report)
+    }
     if report.has_errors:
         return None
     return Project(root=root, settings_path=relative(root, root / source.path), **good)

@@ -109,13 +109,17 @@ def read_query(source: Source, prefixes: dict[str, str], report: Report) -> Quer
             heading[found[1]] = found[2].strip()
     for key in ("title", "question"):
         if not heading.get(key):
-            report.add("KG403", f"the query has no '# {key}:'", Span(source.path), hint=f"start the file with # {key}: …")
+            report.add(
+                "KG403", f"the query has no '# {key}:'", Span(source.path), hint=f"start the file with # {key}: …"
+            )
     named = {token[1:] for token in tokens(source.text) if token.startswith("$")}
     for parameter in parameters:
         if parameter.name not in named:
             report.add("KG405", f"the query does not use ${parameter.name}", places[parameter.name])
     name = Path(source.path).stem
-    return Query(name, heading.get("title", name), heading.get("question", ""), source.text, source.path, tuple(parameters))
+    return Query(
+        name, heading.get("title", name), heading.get("question", ""), source.text, source.path, tuple(parameters)
+    )
 
 
 def _parameter(text: str, place: Span, prefixes: dict[str, str], report: Report) -> Parameter | None:
@@ -146,7 +150,9 @@ def spell(parameter: Parameter, value: str, prefixes: dict[str, str]) -> str:
         case "iri":
             expanded = expand(value, prefixes) or value.strip("<>")
             if not is_iri(expanded):
-                raise UsageError(f"'{value}' is no IRI for parameter '{parameter.name}'; write it as id:magnesium or <…>")
+                raise UsageError(
+                    f"'{value}' is no IRI for parameter '{parameter.name}'; write it as id:magnesium or <…>"
+                )
             return iri(expanded)
         case "integer":
             if not re.fullmatch(r"-?\d{1,18}", value):
@@ -167,9 +173,7 @@ def fill(text: str, parameters: tuple[Parameter, ...], prefixes: dict[str, str],
         if name not in known:
             hint = did_you_mean(name, known) or (f"known: {', '.join(known)}" if known else "the query has none")
             raise UsageError(f"unknown parameter '{name}'; {hint}")
-    spelt = {
-        name: spell(parameter, values.get(name, parameter.default), prefixes) for name, parameter in known.items()
-    }
+    spelt = {name: spell(parameter, values.get(name, parameter.default), prefixes) for name, parameter in known.items()}
     return "".join(spelt.get(token[1:], token) if token.startswith("$") else token for token in tokens(text))
 
 

@@ -97,7 +97,7 @@ class OxigraphStore:
     def query(self, sparql: str, prefixes: dict[str, str] | None = None) -> Answer:
         """Evaluate a query; raise `QuerySyntaxError`, or `UsageError` for a SERVICE that is not allowed."""
         if not self.services and uses_service(sparql):
-            raise UsageError("the query uses SERVICE, which reaches out to other servers; allow it with --allow-service")
+            raise UsageError("the query uses SERVICE, which asks other servers; allow it with --allow-service")
         try:
             answer = self.store.query(sparql, prefixes=prefixes, use_default_graph_as_union=True)
             if isinstance(answer, ox.QuerySolutions):
@@ -121,7 +121,7 @@ class EndpointStore:
         self.url, self.timeout = url, timeout
 
     def query(self, sparql: str, prefixes: dict[str, str] | None = None) -> Answer:
-        """Send a query; raise `AbsentError` where no endpoint answers, `QuerySyntaxError` where it refuses the query."""
+        """Send a query; raise `AbsentError` where nothing answers, `QuerySyntaxError` where the query is refused."""
         import urllib.error
         import urllib.parse
         import urllib.request
@@ -192,7 +192,7 @@ _TOKEN = re.compile(
 
 
 def tokens(sparql: str) -> list[str]:
-    """Cut a query into comments, IRIs, strings, variables, words and single characters; joined again they are the query.
+    """Cut a query into comments, IRIs, strings, variables, words and characters; joined again they are the query.
 
     >>> tokens('ASK { ?s ?p "SERVICE" }')[-3]
     '"SERVICE"'

@@ -38,9 +38,7 @@ def is_trusty(quads: Iterable[Quad], code: str) -> bool:
     >>> is_trusty([("<http://a/RAx#g>", "<http://a/RAx>", "<http://a/p>", '"x"')], "RAx")
     False
     """
-    holed = [
-        tuple(term.replace(code, HOLE) if term.startswith("<") else term for term in quad) for quad in quads
-    ]
+    holed = [tuple(term.replace(code, HOLE) if term.startswith("<") else term for term in quad) for quad in quads]
     return artifact_code(holed) == code  # type: ignore[arg-type]  # four terms in, four terms out
 
 

@@ -1,4 +1,4 @@
-"""SHACL validation: pySHACL is the authority, a fast engine screens shards, whole-graph rules run set-wise on the store.
+"""SHACL validation: pySHACL is the authority, a fast engine screens shards, whole-graph rules run on the store.
 
 A shape with `sh:sparql` is a whole-graph rule: its SELECT runs once over the union of all graphs instead of once per
 focus node. All other shapes are screened per shard by the `shacl` package; what does not conform is judged by pySHACL,
@@ -22,6 +22,7 @@ from kgbuild.sources import Sources
 from kgbuild.store import QuerySyntaxError, Solutions, Store
 from kgbuild.terms import DCTERMS, RDFS, SH, compress
 
+Description = dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]
 ENGINES = ("auto", "pyshacl")
 _KEYS = {field.property: field.key for field in (*ENTITY_FIELDS, *CLAIM_FIELDS) if field.property}
 _SEVERITIES = {"Violation": Severity.ERROR, "Warning": Severity.WARNING, "Info": Severity.NOTE}
@@ -75,9 +76,10 @@ def load_shapes(sources: tuple[Source, ...]) -> Shapes:
         for source in sources
         for quad in ox.parse(source.text, ox.RdfFormat.TURTLE, rename_blank_nodes=True)
     ]
-    by_subject: dict[str, dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]] = {}
+    by_subject: dict[str, Description] = {}
     for triple in triples:
-        by_subject.setdefault(str(triple.subject), {}).setdefault(triple.predicate.value, []).append(triple.object)  # type: ignore[arg-type]  # no triple terms in shapes
+        if not isinstance(triple.object, ox.Triple):
+            by_subject.setdefault(str(triple.subject), {}).setdefault(triple.predicate.value, []).append(triple.object)
 
     def one(subject: str, predicate: str) -> str:
         found = by_subject[subject].get(predicate)
@@ -120,7 +122,7 @@ def _turtle(triples: Iterable[ox.Triple]) -> str:
 
 
 def _declared(
-    by_subject: dict[str, dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]],
+    by_subject: dict[str, Description],
     owners: Iterable[ox.NamedNode | ox.BlankNode | ox.Literal],
 ) -> list[str]:
     lines = set()
@@ -131,7 +133,7 @@ def _declared(
     return sorted(lines)
 
 
-def _target(values: dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]) -> str:
+def _target(values: Description) -> str:
     parts = [
         *(f"{{ $this a/<{RDFS}subClassOf>* {term} }}" for term in values.get(SH + "targetClass", ())),
         *(f"{{ $this {term} ?kgb_any }}" for term in values.get(SH + "targetSubjectsOf", ())),
@@ -213,7 +215,7 @@ def judge(ntriples: str, shapes: str) -> set[Violation]:
         raise RuntimeError(f"pySHACL failed: {results}")
     sh = rdflib.Namespace(SH)
 
-    def value(node: object, predicate: str) -> str:
+    def value(node: rdflib.term.Node, predicate: str) -> str:
         term = results.value(node, sh[predicate])
         return "" if term is None or isinstance(term, rdflib.BNode) else str(term)
 
@@ -276,5 +278,3 @@ def report_violations(
             severity=_SEVERITIES.get(shape.severity if shape else "Violation", Severity.ERROR),
             hint=None if shape else f"the shape is {violation.shape}",
         )
-
-

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from kgbuild.compilation import Compilation, compile_project
 
 GOOD = Path(__file__).parent / "broken" / "_good"

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from kgbuild.anchors import anchor, stretches
 from kgbuild.compilation import compile_project
 from kgbuild.diagnostics import FindingsError, UnreadableError, UsageError

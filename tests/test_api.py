@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import kgbuild
 import pytest
 import rdflib
+
+import kgbuild
 from kgbuild.diagnostics import UnreadableError, UsageError
 from kgbuild.graph import KnowledgeGraph, Table
 from kgbuild.store import QuerySyntaxError
@@ -103,6 +104,7 @@ def test_tables_show_themselves(kg: KnowledgeGraph) -> None:
     assert "<th>certainty</th>" in claims[:3]._repr_html_()
 
 
+@pytest.mark.filterwarnings("ignore:Dataset.*:DeprecationWarning")  # rdflib warns of what its own methods call
 def test_the_dataset_is_the_same_graph(kg: KnowledgeGraph) -> None:
     ask = "ASK { ?c a <https://w3id.org/kgbuild/ns#AdviceClaim> }"
     assert bool(kg.dataset.query(ask))

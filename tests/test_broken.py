@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from kgbuild.codes import CODES, page_of, severity_of, title_of
 from kgbuild.compilation import compile_project
 from kgbuild.diagnostics import Diagnostic, FindingsError

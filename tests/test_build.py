@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from kgbuild.building import build, check
 from kgbuild.diagnostics import FindingsError, UnreadableError, UsageError
 from kgbuild.store import OxigraphStore, Solutions
@@ -82,7 +83,9 @@ def test_the_same_sources_give_the_same_bytes_anywhere(
 ) -> None:
     root = copy(project_root, tmp_path / f"elsewhere with spaces {seed}")
     environment = os.environ | {"PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C"}
-    subprocess.run([sys.executable, "-m", "kgbuild", "-C", root, "build"], check=True, env=environment, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "kgbuild", "-C", root, "build"], check=True, env=environment, capture_output=True
+    )
     assert digests(root / "build") == digests(made / "build")
     assert dump(root / "build/store") == dump(made / "build/store")
 
@@ -108,7 +111,9 @@ def test_a_changed_source_is_built(made: Path, tmp_path: Path) -> None:
     root = tmp_path / "changed"
     shutil.copytree(made, root)
     path = root / "data/articles/magnesium-rls.yaml"
-    path.write_text(path.read_text("utf-8").replace("publisher: mypinsonline", "publisher: mypinsonline # here", 1), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("publisher: mypinsonline", "publisher: mypinsonline # here", 1), "utf-8"
+    )
     assert build(root).written
 
 
@@ -143,7 +148,9 @@ def test_a_really_full_disk_leaves_the_last_build(made: Path, tmp_path: Path) ->
     """The project lies on a small file system of its own, which fills up while the build writes."""
     root = tmp_path / "small"
     root.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", root], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", root], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("needs the right to mount a tmpfs")
     try:
@@ -152,7 +159,10 @@ def test_a_really_full_disk_leaves_the_last_build(made: Path, tmp_path: Path) ->
         free = shutil.disk_usage(root).free
         (root / "ballast").write_bytes(b"0" * (free - 3_000_000))
         done = subprocess.run(
-            [sys.executable, "-m", "kgbuild", "-C", root, "build", "--force"], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "kgbuild", "-C", root, "build", "--force"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 3, done.stderr
         assert "the last build is untouched" in done.stderr
@@ -167,7 +177,9 @@ def test_a_kill_leaves_the_last_build_and_the_next_one_works(made: Path, tmp_pat
     root = tmp_path / "killed"
     shutil.copytree(made, root)
     before = digests(root / "build")
-    process = subprocess.Popen([sys.executable, "-m", "kgbuild", "-C", root, "build", "--force"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kgbuild", "-C", root, "build", "--force"], stderr=subprocess.DEVNULL
+    )
     time.sleep(after)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -153,7 +153,9 @@ def test_query_formats(project_root: Path) -> None:
 
 
 def test_a_table_of_claims_keeps_the_certainty(project_root: Path) -> None:
-    done = run("query", "-e", "SELECT ?c WHERE { ?c kgb:certainty kgb:certainty-suggested }", cwd=project_root, COLUMNS="70")
+    done = run(
+        "query", "-e", "SELECT ?c WHERE { ?c kgb:certainty kgb:certainty-suggested }", cwd=project_root, COLUMNS="70"
+    )
     assert done.returncode == 0
     assert done.stdout.count("suggested") >= 3
     assert "sentence" in done.stdout
@@ -233,7 +235,9 @@ def test_a_differing_answer_exits_1_and_update_mends_it(good: Path, tmp_path: Pa
 
 
 @pytest.mark.filterwarnings("ignore:Dataset.*:DeprecationWarning")  # rdflib warns of what its own parser calls
-@pytest.mark.parametrize(("form", "rdflib_format"), [("nq", "nquads"), ("trig", "trig"), ("ttl", "turtle"), ("rdf", "xml")])
+@pytest.mark.parametrize(
+    ("form", "rdflib_format"), [("nq", "nquads"), ("trig", "trig"), ("ttl", "turtle"), ("rdf", "xml")]
+)
 def test_export_to_stdout_and_file(good: Path, tmp_path: Path, form: str, rdflib_format: str) -> None:
     done = run("export", form, cwd=good)
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyoxigraph as ox
+
 from kgbuild.compilation import Compilation, compile_project
 from kgbuild.diagnostics import Report
 from kgbuild.ontology import vocabulary_sources
@@ -61,5 +62,3 @@ def test_without_the_fast_engine_the_results_are_the_same(compilation: Compilati
 def test_the_tools_own_vocabulary_is_part_of_every_graph(compilation: Compilation) -> None:
     assert {Path(source.path).name for source in vocabulary_sources()} >= {"claims.ttl", "schemes.ttl", "shapes.ttl"}
     assert "https://w3id.org/kgbuild/ns#Claim" in nquads(list(compilation.descriptions))
-
-

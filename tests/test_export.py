@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rdflib.graph import DATASET_DEFAULT_GRAPH_ID
 
 from kgbuild import jsonld
-from kgbuild.compilation import Compilation, compile_project
+from kgbuild.compilation import Compilation
 from kgbuild.diagnostics import UnreadableError, UsageError
 from kgbuild.export import FORMATS, Format, Resources, export, find_format, read_quads
 from kgbuild.terms import KGB, PREFIXES, RDF, TYPE, XSD, literal
@@ -40,11 +40,6 @@ OX_FORMATS = {
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
 RDFLIB_FORMATS = {"trig": "trig", "nquads": "nquads", "turtle": "turtle", "jsonld": "json-ld", "rdfxml": "xml"}
-
-
-@pytest.fixture(scope="session")
-def compilation() -> Compilation:
-    return compile_project(ROOT)
 
 
 @pytest.fixture(scope="session")
@@ -333,7 +328,7 @@ def lines(quads: list[Quad]) -> bytes:
 
 
 @EVERY
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(quads=hostile)
 def test_hostile_quads_come_back(form: Format, quads: list[Quad]) -> None:
     try:
@@ -346,7 +341,7 @@ def test_hostile_quads_come_back(form: Format, quads: list[Quad]) -> None:
     assert export(shuffled(lines(quads)), form, ALL_PREFIXES, BASE) == data
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(quads=st.lists(st.tuples(graphs, nodes, st.sampled_from(["<http://a.example/p>", f"<{KGB}q.r-s>"]), literals)))
 def test_hostile_literals_come_back_from_rdf_xml(quads: list[Quad]) -> None:
     quads = [quad for quad in quads if not re.search(r"\\u00|\\b|\\f|[\ufffe\uffff]", quad[3])]
@@ -356,7 +351,7 @@ def test_hostile_literals_come_back_from_rdf_xml(quads: list[Quad]) -> None:
     assert by_rdflib(data, form) == said(set(quads), form)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(quads=hostile)
 def test_hostile_turtle_declares_only_what_it_uses(quads: list[Quad]) -> None:
     for name in ("turtle", "trig"):
@@ -364,7 +359,7 @@ def test_hostile_turtle_declares_only_what_it_uses(quads: list[Quad]) -> None:
         assert declared == used
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(quads=hostile)
 def test_json_can_stand_in_a_page(quads: list[Quad]) -> None:
     text = export(lines(quads), FORMATS["jsonld"], ALL_PREFIXES, BASE).decode()
@@ -372,7 +367,7 @@ def test_json_can_stand_in_a_page(quads: list[Quad]) -> None:
     json.loads(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(quads=hostile, other=hostile)
 def test_a_context_serves_quads_it_was_not_made_for(quads: list[Quad], other: list[Quad]) -> None:
     """A property read as IRIs, dates or texts by language may still hold anything."""

@@ -12,6 +12,7 @@ import pyoxigraph as ox
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kgbuild.claims import Claim, Place, Qualifier, Quantity, Reference
 from kgbuild.compilation import Compilation
 from kgbuild.diagnostics import Span
@@ -32,7 +33,9 @@ def small_context() -> Context:
     }  # fmt: skip
     article = Attribution("publisher", "en", "2026-01-02", "agent")
     predicates = {"relieves": "http://example.org/relieves"}
-    return Context("http://example.org/", "http://example.org/licence", predicates, concepts, {"magnesium-rls": article})
+    return Context(
+        "http://example.org/", "http://example.org/licence", predicates, concepts, {"magnesium-rls": article}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Source files as values: each module knows one kind of file."""

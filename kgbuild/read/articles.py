@@ -69,7 +69,9 @@ def _article(head: Mapping, record: Record, report: Report) -> Article:
             sections.append(Section(part.values["id"], part.values["title"], part.place(node)))
     record.tag(values["language"], record.keys["language"])
     if "url" in values and not (is_iri(values["url"]) and values["url"].startswith(("http://", "https://"))):
-        report.add("KG306", f"'{values['url']}' is no address", record.keys["url"], hint="such as https://example.org/a")
+        report.add(
+            "KG306", f"'{values['url']}' is no address", record.keys["url"], hint="such as https://example.org/a"
+        )
     return Article(
         id=values["id"],
         title=values["title"],
@@ -131,5 +133,3 @@ def claim_of(record: Record, article: str, place: claims.Place) -> Claim:
         quote=values.get("quote"),
         note=values.get("note"),
     )
-
-

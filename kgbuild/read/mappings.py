@@ -93,7 +93,9 @@ def _header(source: Source, report: Report) -> yaml.Mapping | None:
             break
         lines.append(" " + line[1:])
     if not lines:
-        report.add("KG106", "the mapping set has no metadata", Span(source.path), hint="lines such as #mapping_set_id: …")
+        report.add(
+            "KG106", "the mapping set has no metadata", Span(source.path), hint="lines such as #mapping_set_id: …"
+        )
         return None
     root = yaml.parse(Source(source.path, "\n".join(lines) + "\n"), report)
     if root is None:

@@ -105,7 +105,9 @@ class Record:
                 return self.date(text, value.span)
             case Kind.DIGEST:
                 if not _DIGEST.match(text):
-                    self.report.add("KG217", f"'{text[:20]}' is not a SHA-256 digest", value.span, hint="64 digits 0-9 a-f")
+                    self.report.add(
+                        "KG217", f"'{text[:20]}' is not a SHA-256 digest", value.span, hint="64 digits 0-9 a-f"
+                    )
                     return None
                 return text
             case _:
