@@ -197,7 +197,7 @@ class _Planner:
         self.schemes = schemes(self.terms)
         claims = site.views.claims
         self.claims = {claim.iri: claim for claim in claims}
-        self.by_statement = {claim.statement: claim for claim in reversed(claims)}
+        self.by_statement = {claim.statement: claim for claim in reversed(claims) if claim.statement}
         self.by_sentence = _grouped((sentence.iri, claim) for claim in claims for sentence in claim.sentences)
         self.by_triple = _grouped(((_triple(claim)), claim) for claim in claims)
         self.stated = _grouped((claim.attributed_to.iri, claim) for claim in claims)
@@ -205,7 +205,7 @@ class _Planner:
         self.about = {entity.iri: _about(entity) for entity in site.views.entities}
         self.followers = _followers(claims)
         self.terms_by_iri = {term.iri: term for term in self.terms}
-        self.site = Site(dict(self._targets()), self.claims, site.views.prefixes)
+        self.site = Site(dict(self._targets()), self.claims, site.views.prefixes, site.project.base)
         self.restricting = frozenset(term.iri for term in self.terms if term.restricts)
         self.shared = {
             "site": site,
@@ -358,20 +358,25 @@ class _Planner:
             path = query_path(query.name)
             here = Here(self.site, path)
             answer = query.answer
+            named: set[str] = set()
             yield self._page(
                 path,
                 "query.html",
                 query=query,
                 kind="table" if isinstance(answer, Solutions) else "graph" if isinstance(answer, Graph) else "truth",
                 heads=answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object"),
-                rows=[self._row(here, row) for row in _rows(answer)[:ROWS]],
+                rows=[self._row(here, row, named) for row in _rows(answer)[:ROWS]],
                 total=len(_rows(answer)),
                 alternates=self._alternates(path, answer_formats(answer)),
             )
 
-    def _row(self, here: Here, row: tuple[Node | None, ...]) -> list[Cell]:
-        """Spell a row; the statement of a claim is shown once in it, with its certainty, source and place."""
-        shown: set[str] = set()
+    def _row(self, here: Here, row: tuple[Node | None, ...], named: set[str]) -> list[Cell]:
+        """Spell a row; a claim's statement stands in it once, with certainty, source and place.
+
+        A claim that only its IRI names is spelt out the first time in a table; `named` keeps which these are.
+        """
+        shown = set(named)
+        named |= {lexical(term) for term in row if term and lexical(term) in self.claims}
         stated = {self.by_statement[lexical(term)].iri for term in row if term and lexical(term) in self.by_statement}
         return [Cell(self._cell(here, term, stated, shown), is_number(term)) for term in row]
 
@@ -379,11 +384,11 @@ class _Planner:
         if term is None:
             return Markup("")
         value = lexical(term)
-        claim = self.claims.get(value) or self.by_statement.get(value)
+        claim = self.by_statement.get(value) or self.claims.get(value)
         if claim is None:
             linked = self.site.targets.get(value)
             return here.to(value, self.views.label(value)) if linked else here.term(term)
-        if claim.iri in shown or (value == claim.iri and claim.iri in stated):
+        if value == claim.iri and (claim.iri in stated or claim.iri in shown):
             return here.to(claim.iri, claim.id)
         shown.add(claim.iri)
         return here.card(claim)

@@ -182,16 +182,18 @@ def _token(token: str) -> Markup:
 class Site:
     """What all pages share: where each IRI has its page, the claims, the prefixes, and the cards already rendered."""
 
-    def __init__(self, targets: Mapping[str, str], claims: Mapping[str, ClaimView], prefixes: dict[str, str]) -> None:
-        self.targets, self.claims, self.prefixes = targets, claims, prefixes
+    def __init__(
+        self, targets: Mapping[str, str], claims: Mapping[str, ClaimView], prefixes: dict[str, str], base: str
+    ) -> None:
+        self.targets, self.claims, self.prefixes, self.base = targets, claims, prefixes, base
         self.curies: dict[str, str] = {}
         self.cards: dict[tuple[str, str], Markup] = {}
         self.macros = environment().get_template("claim-card.html").module
 
     def curie(self, iri: str) -> str:
-        """Return the CURIE of an IRI, or the IRI."""
+        """Return the CURIE of an IRI, or the IRI, relative to the base where it is below."""
         if iri not in self.curies:
-            self.curies[iri] = compress(iri, self.prefixes)
+            self.curies[iri] = compress(iri, self.prefixes).removeprefix(self.base) or iri
         return self.curies[iri]
 
 

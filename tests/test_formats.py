@@ -21,7 +21,7 @@ from rdflib.graph import DATASET_DEFAULT_GRAPH_ID
 from kgbuild import jsonld
 from kgbuild.compilation import Compilation
 from kgbuild.diagnostics import UnreadableError, UsageError
-from kgbuild.export import FORMATS, Format, Resources, export, find_format, read_quads
+from kgbuild.formats import FORMATS, Format, Resources, find_format, read_quads, write_format
 from kgbuild.terms import KGB, PREFIXES, RDF, TYPE, XSD, literal
 from kgbuild.trusty import Quad, is_trusty
 
@@ -115,7 +115,7 @@ def declared_and_used(text: str) -> tuple[set[str], set[str]]:
 @EVERY
 def test_every_format_says_what_the_graph_says(compilation: Compilation, form: Format) -> None:
     project = compilation.project
-    data = export(compilation.nquads, form, project.prefixes, project.base)
+    data = write_format(compilation.nquads, form, project.prefixes, project.base)
     expected = said(read_quads(compilation.nquads), form)
     assert by_pyoxigraph(data, form) == expected
     assert by_rdflib(data, form) == expected
@@ -124,10 +124,10 @@ def test_every_format_says_what_the_graph_says(compilation: Compilation, form: F
 @EVERY
 def test_the_order_of_the_input_does_not_matter(compilation: Compilation, form: Format) -> None:
     project = compilation.project
-    data = export(compilation.nquads, form, project.prefixes, project.base)
-    assert export(shuffled(compilation.nquads), form, project.prefixes, project.base) == data
+    data = write_format(compilation.nquads, form, project.prefixes, project.base)
+    assert write_format(shuffled(compilation.nquads), form, project.prefixes, project.base) == data
     backwards = dict(reversed(project.prefixes.items()))
-    assert export(compilation.nquads, form, backwards, project.base) == data
+    assert write_format(compilation.nquads, form, backwards, project.base) == data
 
 
 def test_resources_do_not_depend_on_the_order_of_the_input(compilation: Compilation, resources: Resources) -> None:
@@ -142,9 +142,9 @@ def test_resources_do_not_depend_on_the_order_of_the_input(compilation: Compilat
 
 def test_the_seed_of_hashes_does_not_matter() -> None:
     code = (
-        "import hashlib, pathlib, sys; from kgbuild.export import *; from kgbuild.terms import PREFIXES;"
+        "import hashlib, pathlib, sys; from kgbuild.formats import *; from kgbuild.terms import PREFIXES;"
         "data = pathlib.Path(sys.argv[1]).read_bytes(); made = Resources(data, PREFIXES, 'https://w3id.org/magnesium-rls/');"
-        "parts = [export(data, form, PREFIXES, made.base) for form in FORMATS.values()];"
+        "parts = [write_format(data, form, PREFIXES, made.base) for form in FORMATS.values()];"
         f"print(hashlib.sha256(b''.join([*parts, made.jsonld({CLAIM!r}), made.turtle({CLAIM!r})])).hexdigest())"
     )
     command = [sys.executable, "-c", code, str(GOLDEN / "claim.nq")]
@@ -160,7 +160,7 @@ def test_the_seed_of_hashes_does_not_matter() -> None:
 @pytest.mark.parametrize("name", ["turtle", "trig"])
 def test_only_prefixes_in_use_are_declared(compilation: Compilation, resources: Resources, name: str) -> None:
     project = compilation.project
-    texts = [export(compilation.nquads, FORMATS[name], project.prefixes, project.base)]
+    texts = [write_format(compilation.nquads, FORMATS[name], project.prefixes, project.base)]
     texts += [resources.turtle(f"{BASE}id/{entity.id}") for entity in compilation.sources.entities]
     texts += [resources.trig(item.iri) for item in compilation.nanopublications()]
     for text in texts:
@@ -332,13 +332,13 @@ def lines(quads: list[Quad]) -> bytes:
 @given(quads=hostile)
 def test_hostile_quads_come_back(form: Format, quads: list[Quad]) -> None:
     try:
-        data = export(lines(quads), form, ALL_PREFIXES, BASE)
+        data = write_format(lines(quads), form, ALL_PREFIXES, BASE)
     except UsageError:
         assert form.name == "rdfxml"
         return
     assert by_pyoxigraph(data, form) == said(set(quads), form)
     assert by_rdflib(data, form) == said(set(quads), form)
-    assert export(shuffled(lines(quads)), form, ALL_PREFIXES, BASE) == data
+    assert write_format(shuffled(lines(quads)), form, ALL_PREFIXES, BASE) == data
 
 
 @settings(max_examples=80, deadline=None)
@@ -346,7 +346,7 @@ def test_hostile_quads_come_back(form: Format, quads: list[Quad]) -> None:
 def test_hostile_literals_come_back_from_rdf_xml(quads: list[Quad]) -> None:
     quads = [quad for quad in quads if not re.search(r"\\u00|\\b|\\f|[\ufffe\uffff]", quad[3])]
     form = FORMATS["rdfxml"]
-    data = export(lines(quads), form, ALL_PREFIXES, BASE)
+    data = write_format(lines(quads), form, ALL_PREFIXES, BASE)
     assert by_pyoxigraph(data, form) == said(set(quads), form)
     assert by_rdflib(data, form) == said(set(quads), form)
 
@@ -355,14 +355,14 @@ def test_hostile_literals_come_back_from_rdf_xml(quads: list[Quad]) -> None:
 @given(quads=hostile)
 def test_hostile_turtle_declares_only_what_it_uses(quads: list[Quad]) -> None:
     for name in ("turtle", "trig"):
-        declared, used = declared_and_used(export(lines(quads), FORMATS[name], ALL_PREFIXES, BASE).decode())
+        declared, used = declared_and_used(write_format(lines(quads), FORMATS[name], ALL_PREFIXES, BASE).decode())
         assert declared == used
 
 
 @settings(max_examples=60, deadline=None)
 @given(quads=hostile)
 def test_json_can_stand_in_a_page(quads: list[Quad]) -> None:
-    text = export(lines(quads), FORMATS["jsonld"], ALL_PREFIXES, BASE).decode()
+    text = write_format(lines(quads), FORMATS["jsonld"], ALL_PREFIXES, BASE).decode()
     assert not set(text) & set("<>&\u2028\u2029")
     json.loads(text)
 
@@ -405,12 +405,12 @@ def test_the_vocabulary_of_the_tool_takes_a_shared_name_first() -> None:
 def test_a_property_without_a_name_says_so_in_rdf_xml() -> None:
     for predicate in ("http://a.example/1", "http://a.example/", f"{RDF}li", f"{RDF}Description"):
         with pytest.raises(UsageError, match="RDF/XML cannot name the property"):
-            export(f'<http://a/s> <{predicate}> "x" .'.encode(), FORMATS["rdfxml"], ALL_PREFIXES, BASE)
+            write_format(f'<http://a/s> <{predicate}> "x" .'.encode(), FORMATS["rdfxml"], ALL_PREFIXES, BASE)
 
 
 def test_a_control_character_says_so_in_rdf_xml() -> None:
     with pytest.raises(UsageError, match=r"U\+0001"):
-        export(b'<http://a/s> <http://a/p> "\\u0001" .', FORMATS["rdfxml"], ALL_PREFIXES, BASE)
+        write_format(b'<http://a/s> <http://a/p> "\\u0001" .', FORMATS["rdfxml"], ALL_PREFIXES, BASE)
 
 
 @pytest.mark.parametrize(
@@ -441,7 +441,7 @@ def test_other_spellings_of_a_line_are_the_same_quad() -> None:
 
 def test_n_quads_keep_every_letter() -> None:
     line = f'<http://a/s> <http://a/p> "0.50"^^<{XSD}decimal> .\n<http://a/s> <http://a/p> "x"@de-CH .\n'.encode()
-    assert export(line, FORMATS["nquads"], ALL_PREFIXES, BASE) == line
+    assert write_format(line, FORMATS["nquads"], ALL_PREFIXES, BASE) == line
 
 
 @pytest.mark.parametrize(
