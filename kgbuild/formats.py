@@ -388,7 +388,7 @@ class Resources:
 
     What belongs to a resource: the triples about it and its fragments, from every graph. To a claim also its
     nanopublication, and the sentences it was read from; to an entity also the records of its links, every claim that
-    names it with all its facets and its source, and the plain triples with it that those claims license: no plain triple stands
+    names it with all its facets and its source, and the plain triples with it that those claims license: none stands
     without its claim, no statement without its hedge. Judgements that align a claim with a dataset stand beside it.
     """
 

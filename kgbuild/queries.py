@@ -381,6 +381,16 @@ def _json_term(term: Term) -> dict[str, object]:
     return spelt
 
 
+_FACETS = """
+{ ?s kgb:certainty/skos:notation ?word BIND(1 AS ?order) }
+UNION { ?s kgb:modality/skos:notation ?word FILTER(?word != "actual") BIND(2 AS ?order) }
+UNION { ?s kgb:polarity/skos:notation ?word FILTER(?word != "affirmed") BIND(3 AS ?order) }
+UNION { ?s kgb:frequency/skos:notation ?word BIND(4 AS ?order) }
+UNION { ?s kgb:presupposed true BIND("presupposed" AS ?word) BIND(5 AS ?order) }
+UNION { ?s kgb:implied true BIND("implied" AS ?word) BIND(6 AS ?order) }
+"""
+
+
 class Labels:
     """Words for the IRIs of an answer; a claim is shown with its certainty, modality, polarity and sentence.
 
@@ -407,22 +417,22 @@ class Labels:
                 ranked[subject.value] = min(ranked.get(subject.value, rank), rank)
         self.words = {name: word for name, (_, word) in ranked.items()}
         facets = store.query(
-            f"""SELECT ?s (GROUP_CONCAT(DISTINCT ?word; separator=", ") AS ?words) (MIN(?n) AS ?sentence) WHERE {{
-                VALUES ?s {{ {values} }} ?s a kgb:Claim ; kgb:certainty|kgb:modality|kgb:polarity ?facet .
-                ?facet skos:notation ?word . FILTER(?word NOT IN ("actual", "affirmed"))
-                OPTIONAL {{ ?np npx:introduces ?s ; np:hasAssertion/prov:wasDerivedFrom/kgb:sentenceNumber ?n }}
-            }} GROUP BY ?s""",
+            f"""SELECT ?s ?order ?word ?n WHERE {{ VALUES ?s {{ {values} }} ?s a kgb:Claim . {_FACETS}
+                OPTIONAL {{ ?np npx:introduces ?s ; np:hasAssertion/prov:wasDerivedFrom/kgb:sentenceNumber ?n }} }}""",
             self.prefixes,
         )
         assert isinstance(facets, Solutions)
+        said: dict[str, set[tuple[str, str]]] = {}
+        numbers: dict[str, set[int]] = {}
         for row in facets.dicts():
-            if "s" not in row:
-                continue
-            name = row["s"]
-            place = f", sentence {row['sentence']}" if "sentence" in row else ""
+            said.setdefault(row["s"], set()).add((row["order"], row["word"]))
+            if "n" in row:
+                numbers.setdefault(row["s"], set()).add(int(row["n"]))
+        for name, words in said.items():
+            place = [f"sentence {', '.join(map(str, sorted(numbers[name])))}"] if name in numbers else []
+            beside = ", ".join([word for _, word in sorted(words)] + place)
             short = name.rsplit("/", 1)[-1]
-            said = f"{short} “{self.words.get(name, '')}” [{row['words']}{place}]"
-            self.words[name] = short if self.told else said
+            self.words[name] = short if self.told else f"{short} “{self.words.get(name, '')}” [{beside}]"
 
     def show(self, term: Term | None) -> str:
         """Return what a person reads in a cell."""

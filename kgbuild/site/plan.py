@@ -203,6 +203,8 @@ class _Planner:
         self.stated = _grouped((claim.attributed_to.iri, claim) for claim in claims)
         self.recorded = _grouped((claim.extractor.iri, claim) for claim in claims if claim.extractor)
         self.about = {entity.iri: _about(entity) for entity in site.views.entities}
+        self.rules = _rules(site)
+        self.errors = sum(finding.severity >= Severity.ERROR for finding in site.findings)
         self.followers = _followers(claims)
         self.terms_by_iri = {term.iri: term for term in self.terms}
         self.site = Site(dict(self._targets()), self.claims, site.views.prefixes, site.project.base)
@@ -325,8 +327,8 @@ class _Planner:
                 same=same,
                 reasons=withheld(claim, self.restricting),
                 used_by=self._used_by(claim),
-                rules=len(_rules(self.input)),
-                errors=sum(finding.severity >= Severity.ERROR for finding in self.input.findings),
+                rules=len(self.rules),
+                errors=self.errors,
                 alternates=self._alternates(path, formats),
             )
 
@@ -386,8 +388,8 @@ class _Planner:
         value = lexical(term)
         claim = self.by_statement.get(value) or self.claims.get(value)
         if claim is None:
-            linked = self.site.targets.get(value)
-            return here.to(value, self.views.label(value)) if linked else here.term(term)
+            known = value in self.site.targets and value in self.views.described
+            return here.to(value, self.views.label(value)) if known else here.term(term)
         if value == claim.iri and (claim.iri in stated or claim.iri in shown):
             return here.to(claim.iri, claim.id)
         shown.add(claim.iri)
@@ -409,7 +411,7 @@ class _Planner:
 
     def _report(self) -> Page:
         findings = sorted(set(self.input.findings), key=lambda finding: finding.sort_key)
-        return self._page("report.html", "report.html", rules=_rules(self.input), findings=findings)
+        return self._page("report.html", "report.html", rules=self.rules, findings=findings)
 
     def _alternates(self, path: str, formats: Iterable[tuple[str, str]]) -> list[Alternate]:
         stem = path.removesuffix(".html")
