@@ -138,9 +138,9 @@ def plan_build(compilation: Compilation) -> Plan:
     with timings.stage("site"):
         for query, answer in asked:
             files |= _answer_files(query, answer)
-        pages = pages_by_path(_pages(compilation, asked, dumps), report)
+        pages = pages_by_path(_pages(compilation, asked, dumps, files), report)
     with timings.stage("links"):
-        check_links(pages, files, report)
+        check_links(pages, [*files, "SHA256SUMS"], report)
         gate(report)
         files |= pages
         files["SHA256SUMS"] = _sums(files)
@@ -179,10 +179,6 @@ def _resources(compilation: Compilation) -> Iterator[tuple[str, bytes]]:
     yield "void.ttl", resources.graph(project.graph("void"))
 
 
-def _contents(form: Format) -> str:
-    return "every statement in its named graph" if form.graphs else "the union of all graphs; claims are reified"
-
-
 def _answer_files(query: Query, answer: Answer) -> dict[str, bytes]:
     if isinstance(answer, Solutions):
         return {f"query/{query.name}.{form}": write(answer, form, {}) for form in ("csv", "json")}
@@ -192,7 +188,10 @@ def _answer_files(query: Query, answer: Answer) -> dict[str, bytes]:
 
 
 def _pages(
-    compilation: Compilation, asked: list[tuple[Query, Answer]], dumps: dict[str, tuple[Format, bytes]]
+    compilation: Compilation,
+    asked: list[tuple[Query, Answer]],
+    dumps: dict[str, tuple[Format, bytes]],
+    files: Mapping[str, bytes],
 ) -> list[Page]:
     project = compilation.project
     queries = tuple(
@@ -206,16 +205,13 @@ def _pages(
         )
         for query, answer in asked
     )
-    downloads = tuple(
-        Download(path, form.label, form.media_type, len(data), _contents(form)) for path, (form, data) in dumps.items()
-    )
     views = Views(compilation.store, project.base, project.prefixes, (project.language, "en"))
     return plan_site(
         SiteInput(
             project=project,
             views=views,
             queries=queries,
-            downloads=downloads,
+            downloads=tuple(_downloads(dumps, files)),
             shapes=compilation.shapes,
             findings=tuple(compilation.report.sorted()),
             engine=compilation.engine,
@@ -223,6 +219,18 @@ def _pages(
             formats=RESOURCE_FORMATS,
         )
     )
+
+
+def _downloads(dumps: dict[str, tuple[Format, bytes]], files: Mapping[str, bytes]) -> Iterator[Download]:
+    for path, (form, data) in dumps.items():
+        words = "every statement in its named graph" if form.graphs else "the union of all graphs; claims are reified"
+        yield Download(path, form.label, form.media_type, len(data), words)
+    for path, label, media_type, words in (
+        ("data/context.jsonld", "JSON-LD context", "application/ld+json", "the names that the JSON-LD files use"),
+        ("ns.ttl", "Ontology", "text/turtle", "classes and predicates, with the tool's vocabulary"),
+        ("void.ttl", "Dataset record", "text/turtle", "what the graph is (DCAT, VoID)"),
+    ):
+        yield Download(path, label, media_type, len(files[path]), words)
 
 
 def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:

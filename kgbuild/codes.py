@@ -61,7 +61,6 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "KG502": ("error", "rule cannot run"),
     "KG601": ("error", "broken link"),
     "KG602": ("error", "two pages at one path"),
-    "KG603": ("error", "template fails"),
 }
 
 
