@@ -6,14 +6,16 @@ Imports are late: `kgbuild --help` loads nothing but this file.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kgbuild.building import Built
+    from kgbuild.compilation import Timings
     from kgbuild.diagnostics import Diagnostic
     from kgbuild.queries import Outcome
     from kgbuild.store import Answer, Store
@@ -209,13 +211,38 @@ def _only_article(options: argparse.Namespace) -> str:
 def _check(options: argparse.Namespace) -> int:
     from kgbuild.building import check
 
-    return _built(options, check(options.project, texts=_texts(options), engine=options.engine))
+    with _progress() as timings:
+        built = check(options.project, texts=_texts(options), engine=options.engine, timings=timings)
+    return _built(options, built)
 
 
 def _build(options: argparse.Namespace) -> int:
     from kgbuild.building import build
 
-    return _built(options, build(options.project, texts=_texts(options), engine=options.engine, force=options.force))
+    texts = _texts(options)
+    with _progress() as timings:
+        built = build(options.project, texts=texts, engine=options.engine, force=options.force, timings=timings)
+    return _built(options, built)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Timings]:
+    """Show the stage that runs on one line of a terminal, and clear it at the end; show nothing in a pipe."""
+    from kgbuild.compilation import Timings
+
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield Timings()
+        return
+
+    def announce(stage: str) -> None:
+        sys.stderr.write(f"\r\x1b[2K{stage} …")
+        sys.stderr.flush()
+
+    try:
+        yield Timings(announce=announce)
+    finally:
+        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.flush()
 
 
 def _built(options: argparse.Namespace, built: Built) -> int:

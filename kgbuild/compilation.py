@@ -6,7 +6,7 @@ A stage reports all it finds; the next does not start on a broken one.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,13 +37,16 @@ from kgbuild.validate import (
 
 @dataclass(slots=True)
 class Timings:
-    """Seconds by stage, in the order the stages ran."""
+    """Seconds by stage, in the order the stages ran; `announce` is told each stage as it starts."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    announce: Callable[[str], None] | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage."""
+        if self.announce is not None:
+            self.announce(name)
         start = time.perf_counter()
         try:
             yield

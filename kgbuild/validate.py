@@ -170,7 +170,8 @@ def check_rules(shapes: Shapes, store: Store, report: Report) -> set[Violation]:
             continue
         assert isinstance(answer, Solutions)
         for row in answer.dicts():
-            found.add(Violation(rule.shape, row["this"], row.get("path", ""), row.get("value", "")))
+            # where ?value is not bound the value is the focus node itself (SHACL §5.3.1)
+            found.add(Violation(rule.shape, row["this"], row.get("path", ""), row.get("value", row["this"])))
     return found
 
 

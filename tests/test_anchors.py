@@ -59,7 +59,7 @@ def test_the_table_is_written_then_verified(salt: Path) -> None:
     assert [sentence.state for sentence in first.article.sentences] == ["verified"] * 6
     rows = first.path.read_text("utf-8").splitlines()
     assert rows[0] == "number\tsection\tstart\tend\tsha256"
-    assert rows[2] == f"2\tsalt\t24\t48\t{digest('It’s salty 🧂 and cheap!')}"
+    assert rows[2] == f"2\tsalt\t24\t47\t{digest('It’s salty 🧂 and cheap!')}"
     assert rows[4].startswith("4\twhere\t")
     assert "salty" not in first.path.read_text("utf-8")
     assert not anchor(salt, "salt", salt.parent / "salt.txt").written

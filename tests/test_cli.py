@@ -234,7 +234,7 @@ def test_a_differing_answer_exits_1_and_update_mends_it(good: Path, tmp_path: Pa
     assert run("test", cwd=root).returncode == 0
 
 
-@pytest.mark.filterwarnings("ignore:Dataset.*:DeprecationWarning")  # rdflib warns of what its own parser calls
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # rdflib warns of what its own parsers call
 @pytest.mark.parametrize(
     ("form", "rdflib_format"), [("nq", "nquads"), ("trig", "trig"), ("ttl", "turtle"), ("rdf", "xml")]
 )
@@ -265,3 +265,17 @@ def test_anchor_through_the_door(good: Path, tmp_path: Path) -> None:
     assert missing.returncode == 2
     article = next((good / "data/articles").glob("*.yaml")).stem
     assert run("anchor", article, tmp_path / "no.txt", cwd=good).returncode == 3
+
+
+def test_a_terminal_shows_the_stage_that_runs_and_a_pipe_does_not(good: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen([sys.executable, "-m", "kgbuild", "-C", good, "check"], stderr=theirs, env=os.environ | {"TERM": "xterm"})
+    done.wait()
+    os.close(theirs)
+    seen = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "validate …" in seen
+    assert seen.index("validate …") < seen.index("claims")
+    assert "…" not in run("check", cwd=good).stderr

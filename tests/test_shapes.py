@@ -230,8 +230,7 @@ def test_whole_graph_rules_are_plain() -> None:
     for shape in set(graph.subjects(SH.sparql)):
         assert set(graph.predicates(shape)) <= allowed, shape
         (constraint,) = graph.objects(shape, SH.sparql)
-        (code,) = graph.objects(constraint, DCTERMS.identifier)
-        assert code == graph.value(shape, DCTERMS.identifier)
+        (code,) = graph.objects(shape, DCTERMS.identifier)
         (message,) = graph.objects(constraint, SH.message)
         assert str(message) == f"{code}: {graph.value(shape, SH.message)}"
         (query,) = graph.objects(constraint, SH.select)
@@ -265,7 +264,7 @@ def test_lists_repeat_the_schemes(shape: str, scheme: str) -> None:
 
 
 def test_every_code_has_examples_and_no_others_exist() -> None:
-    assert sorted(path.name for path in EXAMPLES.iterdir()) == codes()
+    assert sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()) == codes()
     for code in codes():
         names = sorted(path.name for path in (EXAMPLES / code).iterdir())
         assert names == ["invalid.ttl", "valid.ttl"], code
