@@ -22,6 +22,7 @@ from kgbuild.store import OxigraphStore
 from kgbuild.trusty import Quad
 from kgbuild.validate import (
     ENGINES,
+    BrokenShapesError,
     Origins,
     Screen,
     Shapes,
@@ -123,8 +124,13 @@ def compile_project(
     with timings.stage("load"):
         store = OxigraphStore.of(data)
     with timings.stage("validate"):
-        shapes = load_shapes(sources.ontology.shapes)
-        violations = _validate(shards, whole, descriptions, shapes, store, engine, report)
+        shapes = load_shapes(sources.ontology.shapes, report)
+        try:
+            violations = _validate(shards, whole, descriptions, shapes, store, engine, report)
+        except BrokenShapesError as error:
+            report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
+            gate(report)
+            raise
         origins = origins_of(sources, ((item.iri, item.claim) for item in made))
         report_violations(violations, shapes, origins, project, report)
         gate(report)

@@ -61,16 +61,22 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """The shapes of a project: all of them, those for shards as Turtle, and the whole-graph rules."""
+    """The shapes of a project: all of them, those for shards as Turtle, the whole-graph rules, and where they stand."""
 
     described: dict[str, Shape]
     whole: str
     local: str
     rules: tuple[Rule, ...]
+    place: Span | None = None
 
 
-def load_shapes(sources: tuple[Source, ...]) -> Shapes:
-    """Read shapes files and part the whole-graph rules from the rest."""
+class BrokenShapesError(Exception):
+    """Shapes that no engine can use, in the engine's words."""
+
+
+def load_shapes(sources: tuple[Source, ...], report: Report | None = None) -> Shapes:
+    """Read shapes files and part the whole-graph rules from the rest; rules that cannot run are reported and left out."""
+    report = report if report is not None else Report()
     triples = [
         quad.triple
         for source in sources
@@ -104,13 +110,33 @@ def load_shapes(sources: tuple[Source, ...]) -> Shapes:
             span=places.get(iri),
         )
         for constraint in values.get(SH + "sparql", ()):
-            prologue = "".join(_declared(by_subject, by_subject[str(constraint)].get(SH + "prefixes", ())))
-            select = one(str(constraint), SH + "select")
-            rules.append(Rule(iri, prologue + setwise(select, _target(values))))
+            body = by_subject.get(str(constraint), {})
+            prologue = "".join(_declared(by_subject, body.get(SH + "prefixes", ())))
+            target = _target(values)
+            try:
+                select = setwise(next((term.value for term in body.get(SH + "select", ())), ""), target)
+            except ValueError as error:
+                _cannot_run(described[iri], str(error), report)
+                continue
+            if not target:
+                _cannot_run(described[iri], "the shape has no target", report)
+                continue
+            rules.append(Rule(iri, prologue + select))
             if not described[iri].message:
                 described[iri] = _with_message(described[iri], one(str(constraint), SH + "message"))
     local = [triple for triple in triples if triple.predicate.value != SH + "sparql"]
-    return Shapes(described, _turtle(triples), _turtle(local), tuple(sorted(rules, key=lambda rule: rule.shape)))
+    own = sorted((source.path for source in sources), key=lambda path: path.startswith("kgbuild/"))
+    return Shapes(
+        described=described,
+        whole=_turtle(triples),
+        local=_turtle(local),
+        rules=tuple(sorted(rules, key=lambda rule: rule.shape)),
+        place=Span(own[0]) if own else None,
+    )
+
+
+def _cannot_run(shape: Shape, why: str, report: Report) -> None:
+    report.add("KG502", f"rule {shape.code} cannot run: {why}", shape.span, hint="correct its sh:select")
 
 
 def _with_message(shape: Shape, message: str) -> Shape:
@@ -127,9 +153,10 @@ def _declared(
 ) -> list[str]:
     lines = set()
     for owner in owners:
-        for declaration in by_subject[str(owner)].get(SH + "declare", ()):
-            values = by_subject[str(declaration)]
-            lines.add(f"PREFIX {values[SH + 'prefix'][0].value}: <{values[SH + 'namespace'][0].value}>\n")
+        for declaration in by_subject.get(str(owner), {}).get(SH + "declare", ()):
+            values = by_subject.get(str(declaration), {})
+            for name, space in zip(values.get(SH + "prefix", ()), values.get(SH + "namespace", ()), strict=False):
+                lines.add(f"PREFIX {name.value}: <{space.value}>\n")
     return sorted(lines)
 
 
@@ -153,7 +180,7 @@ def setwise(select: str, target: str) -> str:
     """
     found = re.search(r"SELECT\s+(?:DISTINCT\s+)?(.*?)\s*(?:WHERE\s*)?\{", select, re.DOTALL | re.IGNORECASE)
     if found is None:
-        raise ValueError(f"not a SELECT query: {select}")
+        raise ValueError("it is no SELECT query")
     inner = f"{{ SELECT DISTINCT $this WHERE {{ {target} }} }}"
     return f"{select[: found.start()]}SELECT DISTINCT {found[1]} WHERE {{ {inner}{select[found.end() :]}"
 
@@ -165,10 +192,11 @@ def check_rules(shapes: Shapes, store: Store, report: Report) -> set[Violation]:
         try:
             answer = store.query(rule.sparql)
         except QuerySyntaxError as error:
-            shape = shapes.described[rule.shape]
-            report.add("KG502", f"rule {shape.code} cannot run: {error}", shape.span, hint="correct its sh:select")
+            _cannot_run(shapes.described[rule.shape], str(error), report)
             continue
-        assert isinstance(answer, Solutions)
+        if not isinstance(answer, Solutions) or "this" not in answer.variables:
+            _cannot_run(shapes.described[rule.shape], "it does not select $this", report)
+            continue
         for row in answer.dicts():
             # where ?value is not bound the value is the focus node itself (SHACL §5.3.1)
             found.add(Violation(rule.shape, row["this"], row.get("path", ""), row.get("value", row["this"])))
@@ -193,7 +221,10 @@ class Screen:
         if engine == "auto" and fast_engine():
             import shacl
 
-            self.compiled = shacl.Shapes.from_text(shapes.local, format="ntriples")
+            try:
+                self.compiled = shacl.Shapes.from_text(shapes.local, format="ntriples")
+            except ValueError as error:
+                raise BrokenShapesError(str(error).split("\n")[0]) from None
 
     def violations(self, ntriples: str) -> set[Violation]:
         """Validate the triples of a shard."""
@@ -205,15 +236,19 @@ class Screen:
 
 
 def judge(ntriples: str, shapes: str) -> set[Violation]:
-    """Validate triples with pySHACL and return its results."""
+    """Validate triples with pySHACL and return its results; raise `BrokenShapesError` where it refuses the shapes."""
     import rdflib
     from pyshacl import validate
+    from pyshacl.errors import ReportableRuntimeError
 
     data = rdflib.Graph().parse(data=ntriples, format="nt")
     laws = rdflib.Graph().parse(data=shapes, format="nt")
-    _, results, _ = validate(data, shacl_graph=laws, advanced=False, allow_warnings=False)
+    try:
+        _, results, _ = validate(data, shacl_graph=laws, advanced=False, allow_warnings=False)
+    except (ReportableRuntimeError, ValueError, re.error) as error:
+        raise BrokenShapesError(str(error).split("\n")[0]) from error
     if not isinstance(results, rdflib.Graph):
-        raise RuntimeError(f"pySHACL failed: {results}")
+        raise BrokenShapesError(str(getattr(results, "message", results)).split("\n")[0])
     sh = rdflib.Namespace(SH)
 
     def value(node: rdflib.term.Node, predicate: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from kgbuild.checks import check_sources
 from kgbuild.compilation import compile_project
 from kgbuild.diagnostics import FindingsError, Report, Severity, UsageError

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from kgbuild.codes import CODES
 from kgbuild.diagnostics import Diagnostic, Related, Severity, Span, UsageError
 from kgbuild.explanations import all_codes, explain, explain_code, list_codes, shapes_at

@@ -55,12 +55,12 @@ def read_mappings(source: Source, base: str, report: Report) -> MappingSet | Non
         mapping = _mapping(row, prefixes, base, report)
         if mapping is None:
             continue
-        key = (mapping.subject, mapping.predicate, mapping.object)
-        if key in found:
-            first = Related(found[key].place.span, "first given here")
+        triple = (mapping.subject, mapping.predicate, mapping.object)
+        if triple in found:
+            first = Related(found[triple].place.span, "first given here")
             report.add("KG308", "the mapping is given twice", row.span("subject_id"), related=[first])
             continue
-        found[key] = mapping
+        found[triple] = mapping
     if not is_iri(texts.get("mapping_set_id", "")):
         return None
     return MappingSet(

@@ -147,5 +147,7 @@ class _Builder:
 
     def span(self, event: yaml.Event) -> Span:
         start, end = event.start_mark, event.end_mark
+        assert start is not None
+        assert end is not None
         length = end.column - start.column if end.line == start.line else 1
         return Span(self.source.path, start.line + 1, start.column + 1, max(1, length))
