@@ -69,9 +69,11 @@ class Record:
                 return self.scalar(field, value)
 
     def wrong(self, field: Field, span: Span, got: str) -> None:
+        """Report a value of another kind."""
         self.report.add("KG107", f"'{field.key}' must be {_article(field.kind.value)}, not {got}", span)
 
     def scalar(self, field: Field, value: Value) -> Any:
+        """Convert a single value, or report it and return None."""
         if not isinstance(value, Scalar):
             self.wrong(field, value.span, _shape(value))
             return None
@@ -125,12 +127,14 @@ class Record:
         return False
 
     def slug(self, text: str, span: Span) -> str | None:
+        """Return an identifier, or None after a finding."""
         if is_slug(text):
             return text
         self.report.add("KG202", f"'{text}' is not an identifier", span, hint=_slug_hint(text))
         return None
 
     def fraction(self, field: Field, text: str, span: Span) -> Decimal | None:
+        """Return a number from 0 to 1, or None after a finding."""
         number = decimal(text)
         if number is None or not 0 <= number <= 1:
             self.report.add("KG211", f"'{field.key}' must be a number from 0 to 1, not '{text}'", span)
@@ -138,6 +142,7 @@ class Record:
         return number
 
     def date(self, text: str, span: Span) -> str | None:
+        """Return a day as YYYY-MM-DD, or None after a finding."""
         if _DATE.match(text):
             try:
                 datetime.date.fromisoformat(text)
@@ -149,6 +154,7 @@ class Record:
         return None
 
     def many(self, field: Field, value: Value) -> tuple[Any, ...] | None:
+        """Convert a value or a list of values; None after a finding."""
         items = value.items if isinstance(value, Sequence) else (value,)
         for number, item in enumerate(items):
             self.keys[f"{field.key}[{number}]"] = item.span
@@ -159,6 +165,7 @@ class Record:
         return None if None in converted else tuple(converted)
 
     def object(self, field: Field, value: Value) -> Reference | None:
+        """Convert the object of a claim: an entity or a claim."""
         if isinstance(value, Mapping):
             inner = value.entries.get("claim")
             if inner is None or len(value.entries) != 1:
@@ -171,6 +178,7 @@ class Record:
         return None if target is None else Reference("entity", target)
 
     def localized(self, field: Field, value: Value) -> dict[str, str] | None:
+        """Convert texts by language tag."""
         if isinstance(value, Scalar):
             text = self.scalar(field, value)
             return None if text is None else {self.language: text}
@@ -187,6 +195,7 @@ class Record:
         return texts or None
 
     def localized_list(self, field: Field, value: Value) -> dict[str, tuple[str, ...]] | None:
+        """Convert lists of texts by language tag."""
         inner = Field(field.key, Kind.TEXTS, field.doc)
         if not isinstance(value, Mapping):
             texts = self.many(inner, value)
@@ -200,12 +209,14 @@ class Record:
         return lists or None
 
     def tag(self, tag: str, span: Span) -> bool:
+        """Tell whether a language tag is well formed, and report it where it is not."""
         if is_language(tag):
             return True
         self.report.add("KG301", f"'{tag}' is not a language tag", span, hint="such as en or de-CH (BCP 47)")
         return False
 
     def quantity(self, field: Field, value: Value) -> Quantity | None:
+        """Convert an amount with its unit."""
         if not isinstance(value, Mapping):
             self.wrong(field, value.span, _shape(value))
             return None
@@ -240,6 +251,7 @@ class Record:
         )
 
     def qualifiers(self, field: Field, value: Value) -> tuple[Qualifier, ...] | None:
+        """Convert the qualifiers of a claim, in their order."""
         if not isinstance(value, Mapping):
             self.wrong(field, value.span, _shape(value))
             return None
@@ -255,6 +267,7 @@ class Record:
         return tuple(qualifiers)
 
     def qualifier(self, name: str, part: Value) -> Qualifier | None:
+        """Convert one qualifier: a text or an entity."""
         field = Field(name, Kind.TEXT, "a text, or {entity: id}")
         if isinstance(part, Mapping):
             inner = part.entries.get("entity")
