@@ -253,10 +253,10 @@ def _built(options: argparse.Namespace, built: Built) -> int:
     bold, plain = ("\x1b[1m", "\x1b[0m") if _color(options, sys.stderr) else ("", "")
     lines = [
         f"{bold}{_counted(figures.claims, 'claim')}{plain} from {_counted(figures.articles, 'article')}; "
-         f"{figures.entities} entities, {_counted(figures.mappings, 'link')}, {figures.quads:,} quads",
+        f"{figures.entities} entities, {_counted(figures.mappings, 'link')}, {figures.quads:,} quads",
         f"sentences covered: {figures.covered} of {figures.sentences}; anchors: {anchors}",
         f"stated plainly: {_counted(figures.plain, 'triple')}; {_counted(figures.queries, 'question')}, "
-         f"{figures.pages} pages; validated by {built.engine}",
+        f"{figures.pages} pages; validated by {built.engine}",
     ]
     if options.timings:
         width = max(map(len, built.timings.seconds))

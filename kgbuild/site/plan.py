@@ -388,7 +388,7 @@ class _Planner:
         stating = [number for number, head in enumerate(heads) if head == "statement"]
         if not stating or not all((term := row[stating[0]]) and lexical(term) in self.by_statement for row in rows):
             return set()
-        return TOLD & set(heads)
+        return set(heads) & TOLD
 
     def _row(self, here: Here, row: tuple[Node | None, ...], named: set[str]) -> list[Cell]:
         """Spell a row; a claim's statement stands in it once, with certainty, source and place.
