@@ -205,7 +205,7 @@ def _pages(
         )
         for query, answer in asked
     )
-    views = Views(compilation.store, project.base, project.prefixes, (project.language, "en"))
+    views = Views(compilation.store, project.base, project.prefixes, project.fallback)
     return plan_site(
         SiteInput(
             project=project,
