@@ -166,6 +166,7 @@ class _Turtle:
         self.longest_first = sorted(prefixes.items(), key=lambda item: (-len(item[1]), item[0]))
         self.spelt: dict[str, tuple[str, str]] = {}
         self.ranks: dict[str, tuple[int, str]] = {}
+        self.blocks: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[str, frozenset[str]]] = {}
 
     def term(self, term: str) -> tuple[str, str]:
         """Return the spelling of a term, and the prefix it takes, `@base`, or the empty string."""
@@ -203,7 +204,16 @@ class _Turtle:
         return found
 
     def block(self, subject: str, pairs: Pairs, used: set[str]) -> str:
-        """Write all of one subject."""
+        """Write all of one subject; a subject that stands in many files is written once and kept."""
+        key = (subject, tuple(pairs))
+        if key not in self.blocks:
+            own: set[str] = set()
+            self.blocks[key] = (self._block(subject, pairs, own), frozenset(own))
+        text, prefixes = self.blocks[key]
+        used |= prefixes
+        return text
+
+    def _block(self, subject: str, pairs: Pairs, used: set[str]) -> str:
         objects: dict[str, list[str]] = {}
         for predicate, target in pairs:
             text, prefix = self.term(target)
@@ -249,8 +259,10 @@ def _blocks(triples: Iterable[tuple[str, str, str]], turtle: _Turtle, used: set[
     return "\n".join([turtle.block(subject, subjects[subject], used) for subject in order])
 
 
-def _turtle(quads: Iterable[Quad], prefixes: Mapping[str, str], base: str, first: str = "") -> bytes:
-    turtle, used = _Turtle(prefixes, base), set[str]()
+def _turtle(
+    quads: Iterable[Quad], prefixes: Mapping[str, str], base: str, first: str = "", turtle: _Turtle | None = None
+) -> bytes:
+    turtle, used = turtle or _Turtle(prefixes, base), set[str]()
     blocks = _blocks({quad[1:] for quad in quads}, turtle, used, first)
     return (turtle.header(used) + blocks).encode("utf-8")
 
@@ -404,6 +416,7 @@ class Resources:
         self._nanopublication: dict[str, str] = {}
         for quad in self.quads:
             self._index(quad)
+        self._speller = _Turtle(prefixes, base)
         self._fragments = self._owned()
         self._naming, self._plain = self._named()
 
@@ -412,7 +425,7 @@ class Resources:
 
     def turtle(self, iri: str) -> bytes:
         """Return the description of a resource in Turtle, the resource first; raise `KeyError` where there is none."""
-        return _turtle(self.describe(iri), self.prefixes, self.base, iri)
+        return _turtle(self.describe(iri), self.prefixes, self.base, iri, self._speller)
 
     def jsonld(self, iri: str) -> bytes:
         """Return the description of a resource in JSON-LD, the resource first; raise `KeyError` where there is none."""

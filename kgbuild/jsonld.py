@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from kgbuild.terms import RDF, TYPE, XSD
@@ -40,6 +41,7 @@ class Literal(NamedTuple):
     language: str
 
 
+@lru_cache(maxsize=65_536)
 def parse_literal(term: str) -> Literal:
     """Split a literal in N-Quads spelling.
 
@@ -306,6 +308,7 @@ def is_part(target: str, subject: str) -> bool:
     return target[size] == ("-" if "#" in subject else "#")
 
 
+@lru_cache(maxsize=65_536)
 def natural(term: str) -> tuple[str, str]:
     """Return a key that sorts IRIs in N-Quads spelling, the numbers in them by size.
 
