@@ -33,6 +33,15 @@ examples:
   kgbuild query claims-about --param entity=id:calcium
   kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv"""
 
+EXPORT_HELP: Final = """\
+formats:
+  trig nquads turtle jsonld rdfxml       RDF 1.1
+  rdf12                                  N-Quads 1.2: claims reify triple terms that are not asserted
+  claims entities links                  CSV; with -parquet after the name, Parquet (needs kgbuild[parquet])
+  kgx-nodes kgx-edges kgx-readme         KGX (Biolink), every edge with its certainty
+  sssom sssom-ontology                   mapping sets
+  context dcat citation ro-crate croissant   context and records of the release"""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
@@ -96,8 +105,8 @@ def parser() -> argparse.ArgumentParser:
     anchor.add_argument("--write", action="store_true", help="write the table anew where there is one")
     _add_findings(anchor)
 
-    export = command("export", _export, "write the graph in one format", "Formats: trig, nq, ttl, jsonld, rdf.")
-    export.add_argument("name", metavar="FORMAT", help="trig, nq, ttl, jsonld or rdf")
+    export = command("export", _export, "write the graph in one format", EXPORT_HELP)
+    export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
 
     explain = command("explain", _explain, "tell what a code means, with an example and the fix")
@@ -253,11 +262,12 @@ def _built(options: argparse.Namespace, built: Built) -> int:
     bold, plain = ("\x1b[1m", "\x1b[0m") if _color(options, sys.stderr) else ("", "")
     lines = [
         f"{bold}{_counted(figures.claims, 'claim')}{plain} from {_counted(figures.articles, 'article')}; "
-         f"{figures.entities} entities, {_counted(figures.mappings, 'link')}, {figures.quads:,} quads",
+        f"{figures.entities} entities, {_counted(figures.mappings, 'link')}, {figures.quads:,} quads",
         f"sentences covered: {figures.covered} of {figures.sentences}; anchors: {anchors}",
         f"stated plainly: {_counted(figures.plain, 'triple')}; {_counted(figures.queries, 'question')}, "
-         f"{figures.pages} pages; validated by {built.engine}",
+        f"{figures.pages} pages; validated by {built.engine}",
     ]
+    lines += built.notes
     if options.timings:
         width = max(map(len, built.timings.seconds))
         lines += [f"{name:<{width}}  {seconds * 1000:7.1f} ms" for name, seconds in built.timings.seconds.items()]
@@ -398,7 +408,10 @@ def _anchor(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from kgbuild.building import export
 
-    data = export(options.name, options.project)
+    notes: list[str] = []
+    data = export(options.name, options.project, notes=notes)
+    for note in notes:
+        print(note, file=sys.stderr)
     if options.output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

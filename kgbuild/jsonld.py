@@ -341,11 +341,23 @@ def _one_or_all(values: Sequence[Json]) -> Json:
     return values[0] if len(values) == 1 else list(values)
 
 
-def _text(value: Json) -> bytes:
-    text = _rendered(value, 0)
+def in_page(value: object) -> str:
+    """Spell a value as JSON on one line that can stand inside a script element: `< > &` and line separators escaped.
+
+    >>> in_page({"a": "</script>"})
+    '{"a":"\\\\u003c/script\\\\u003e"}'
+    """
+    return _escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _escaped(text: str) -> str:
     for mark, escaped in _IN_PAGES.items():
         text = text.replace(mark, escaped)
-    return f"{text}\n".encode()
+    return text
+
+
+def _text(value: Json) -> bytes:
+    return f"{_escaped(_rendered(value, 0))}\n".encode()
 
 
 def _rendered(value: Json, depth: int) -> str:
