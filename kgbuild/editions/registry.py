@@ -149,7 +149,7 @@ def path_of(edition: Edition, project: Project) -> str:
 
 
 def write_editions(material: Material, keep: Callable[[Edition], bool] = lambda edition: True) -> dict[str, File]:
-    """Write editions in their order and return them by path; those whose package is missing are left out, with a note."""
+    """Write editions in their order and return them by path; one whose package is missing is left out, with a note."""
     missing: dict[str, list[Edition]] = {}
     for edition in EDITIONS.values():
         if not keep(edition):
