@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kgbuild.building import Built
     from kgbuild.compilation import Timings
     from kgbuild.diagnostics import Diagnostic
+    from kgbuild.project import Project
     from kgbuild.queries import Outcome
     from kgbuild.store import Answer, Store
 
@@ -319,7 +320,7 @@ def _query(options: argparse.Namespace) -> int:
         report = Report()
         report_syntax(error, query, report)
         raise FindingsError(report) from None
-    return _show_answer(options, answer, store, project.prefixes)
+    return _show_answer(options, answer, store, project)
 
 
 def _store(options: argparse.Namespace) -> Store:
@@ -350,20 +351,20 @@ def _list_queries(queries: Sequence[object]) -> int:
     return 0
 
 
-def _show_answer(options: argparse.Namespace, answer: Answer, store: Store, prefixes: dict[str, str]) -> int:
+def _show_answer(options: argparse.Namespace, answer: Answer, store: Store, project: Project) -> int:
     from kgbuild.queries import Labels, write
     from kgbuild.store import Graph, Solutions
     from kgbuild.tables import print_table
 
     form = options.format or ("turtle" if isinstance(answer, Graph) else "table")
     if form != "table" or isinstance(answer, Graph):
-        sys.stdout.buffer.write(write(answer, form, prefixes))
+        sys.stdout.buffer.write(write(answer, form, project.prefixes))
         sys.stdout.buffer.flush()
         return 0
     if not isinstance(answer, Solutions):
         print("yes" if answer else "no")
         return 0
-    labels = Labels(store, prefixes, answer)
+    labels = Labels(store, project.prefixes, answer, project.fallback)
     rows = [tuple(labels.show(term) for term in row) for row in answer.rows]
     print_table(answer.variables, rows, color=_color(options, sys.stdout))
     print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}", file=sys.stderr)

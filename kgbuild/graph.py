@@ -115,8 +115,7 @@ class KnowledgeGraph:
         self, store: Store, base: str, prefixes: dict[str, str], nquads: bytes = b"", project: Project | None = None
     ) -> None:
         self.store, self.base, self.prefixes, self.nquads, self.project = store, base, prefixes, nquads, project
-        language = project.language if project else "en"
-        self.views = Views(store, base, prefixes, tuple(dict.fromkeys((language, "en"))))
+        self.views = Views(store, base, prefixes, project.fallback if project else ("en",))
 
     def __repr__(self) -> str:
         return f"<KnowledgeGraph {self.base}: {len(self.views.claims)} claims, {len(self.views.entities)} entities>"
@@ -146,7 +145,7 @@ class KnowledgeGraph:
             data = ox.serialize(answer.triples, format=ox.RdfFormat.N_TRIPLES) or b""
             return graph.parse(data=data.decode("utf-8"), format="nt")
         if labels:
-            words = Labels(self.store, self.prefixes, answer)
+            words = Labels(self.store, self.prefixes, answer, self.views.languages)
             return Table(answer.variables, ([words.show(term) for term in row] for row in answer.rows))
         return Table(
             answer.variables, ([lexical(term) if term is not None else "" for term in row] for row in answer.rows)

@@ -18,6 +18,7 @@ SETTINGS = {
     "title": "title of the knowledge graph",
     "description": "what it is about, in a sentence or two",
     "language": "language of texts that name none (en)",
+    "languages": "languages in which labels are shown, preferred first (the one of `language`)",
     "license": "IRI of the licence of the data",
     "version": "version of the data",
     "shard": "claims compiled at a time (1000)",
@@ -37,6 +38,7 @@ class Project:
     license: str
     description: str = ""
     language: str = "en"
+    languages: tuple[str, ...] = ()
     version: str = "0.0.0"
     shard: int = 1000
 
@@ -44,6 +46,15 @@ class Project:
     def namespace(self) -> str:
         """Return the namespace of the project's ontology."""
         return self.base + "ns#"
+
+    @property
+    def fallback(self) -> tuple[str, ...]:
+        """Return the languages of labels in the order they are tried; English, that of the tool's terms, is the last.
+
+        >>> Project(Path(), "", "", "", "", "", language="es", languages=("de",)).fallback
+        ('de', 'es', 'en')
+        """
+        return tuple(dict.fromkeys((*self.languages, self.language, "en")))
 
     @property
     def build(self) -> Path:
@@ -139,7 +150,8 @@ def _settings(root: Path, source: Source, whole: bool, report: Report) -> Projec
     }
     if report.has_errors:
         return None
-    return Project(root=root, settings_path=relative(root, root / source.path), **good)
+    languages = tuple(good.pop("languages", ()))
+    return Project(root=root, settings_path=relative(root, root / source.path), languages=languages, **good)
 
 
 def _fits(source: Source, section: str, key: str, value: Any, report: Report) -> bool:
@@ -147,6 +159,9 @@ def _fits(source: Source, section: str, key: str, value: Any, report: Report) ->
     if key == "shard":
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             wrong = "a whole number from 1"
+    elif key == "languages":
+        if not _are_languages(value):
+            wrong = "a list of language tags, each once"
     elif not isinstance(value, str) or (not value.strip() and key != "description"):
         wrong = "a text"
     elif forbidden(value) or "\n" in value:
@@ -163,6 +178,12 @@ def _fits(source: Source, section: str, key: str, value: Any, report: Report) ->
         return True
     report.add("KG110", f"'{key}' must be {wrong}", key_span(source, section, key))
     return False
+
+
+def _are_languages(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(tag, str) and is_language(tag) for tag in value):
+        return False
+    return 0 < len(value) == len({tag.lower() for tag in value})
 
 
 def key_span(source: Source, section: str, key: str) -> Span:

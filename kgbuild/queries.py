@@ -25,7 +25,7 @@ from kgbuild.read.records import decimal
 from kgbuild.source import Source, read_source, relative, walk
 from kgbuild.spreadsheets import write_csv
 from kgbuild.store import Answer, Graph, QuerySyntaxError, Solutions, Store, Term, lexical, tokens
-from kgbuild.terms import XSD, compress, expand, iri, is_iri, literal
+from kgbuild.terms import XSD, compress, expand, in_language, iri, is_iri, literal
 
 KINDS = ("iri", "text", "integer", "decimal")
 EXPECTED = {"select": ".tsv", "graph": ".nt", "ask": ".txt"}
@@ -385,25 +385,28 @@ class Labels:
     Where the answer has columns `statement` and `certainty` of its own, a claim is shown by its identifier alone.
     """
 
-    def __init__(self, store: Store, prefixes: dict[str, str], answer: Solutions, language: str = "en") -> None:
+    def __init__(
+        self, store: Store, prefixes: dict[str, str], answer: Solutions, languages: tuple[str, ...] = ("en",)
+    ) -> None:
         self.prefixes = prefixes
         iris = sorted({term.value for row in answer.rows for term in row if isinstance(term, ox.NamedNode)})
         self.words: dict[str, str] = {}
         self.told = {"statement", "certainty"} <= set(answer.variables)
         if iris:
-            self._fetch(store, " ".join(f"<{name}>" for name in iris), language)
+            self._fetch(store, " ".join(f"<{name}>" for name in iris), languages)
 
-    def _fetch(self, store: Store, values: str, language: str) -> None:
+    def _fetch(self, store: Store, values: str, languages: tuple[str, ...]) -> None:
         named = store.query(
             f"SELECT ?s ?label WHERE {{ VALUES ?s {{ {values} }} ?s rdfs:label|skos:prefLabel ?label }}", self.prefixes
         )
         assert isinstance(named, Solutions)
-        ranked: dict[str, tuple[int, str]] = {}
+        texts: dict[str, dict[str, str]] = {}
         for subject, label in named.rows:
             if isinstance(subject, ox.NamedNode) and isinstance(label, ox.Literal):
-                rank = (0 if label.language == language else 1 if not label.language else 2, label.value)
-                ranked[subject.value] = min(ranked.get(subject.value, rank), rank)
-        self.words = {name: word for name, (_, word) in ranked.items()}
+                known = texts.setdefault(subject.value, {})
+                tag = (label.language or "").lower()
+                known[tag] = min(known.get(tag, label.value), label.value)
+        self.words = {name: known[in_language(known, languages)] for name, known in texts.items()}
         facets = store.query(
             f"""SELECT ?s ?order ?word ?n WHERE {{ VALUES ?s {{ {values} }} ?s a kgb:Claim . {_FACETS}
                 OPTIONAL {{ ?np npx:introduces ?s ; np:hasAssertion/prov:wasDerivedFrom/kgb:sentenceNumber ?n }} }}""",

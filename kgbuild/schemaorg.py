@@ -35,7 +35,7 @@ def entity(found: EntityView, views: Views, project: Project) -> Node:
         ["DefinedTerm", *([kind] if kind else [])],
         found.iri,
         name=found.label,
-        alternateName=list(found.aliases),
+        alternateName=[name for name in dict.fromkeys((*found.labels.values(), *found.aliases)) if name != found.label],
         description=found.definition,
         termCode=found.slug,
         inDefinedTermSet={

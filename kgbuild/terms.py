@@ -6,6 +6,7 @@ Pure: no clock, no files, no network. Every term that reaches the output is spel
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from pyoxigraph import Literal, NamedNode
@@ -90,6 +91,26 @@ def is_language(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def in_language(texts: dict[str, str], languages: Iterable[str]) -> str:
+    """Return the language, of those in which texts are given, that suits a reader of `languages` best.
+
+    Each language stands for its shorter tags as well (RFC 4647 §3.4). After them come a text without a language, under
+    the empty tag, and then the first tag in order. Tags in `texts` are in lower case; no text gives the empty tag.
+
+    >>> in_language({"de": "Schlaf", "en": "sleep"}, ("de-CH", "en"))
+    'de'
+    >>> in_language({"en": "sleep", "es": "sueño"}, ("de", "es")), in_language({"en": "sleep"}, ("de", "es"))
+    ('es', 'en')
+    """
+    for language in languages:
+        tag = language.lower()
+        while tag:
+            if tag in texts:
+                return tag
+            tag = tag.rpartition("-")[0]
+    return min(texts, default="")
 
 
 def is_slug(text: str) -> bool:

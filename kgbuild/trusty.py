@@ -24,7 +24,7 @@ def artifact_code(quads: Iterable[Quad]) -> str:
     """Return the artifact code of quads in which `\\0` stands for the code.
 
     >>> artifact_code([("<http://a/\\0#g>", "<http://a/\\0>", "<http://a/p>", '"x"@en')])[:6]
-    'RAZcHU'
+    'RA4Z5E'
     """
     lines = sorted({(_key(quad), "".join(f"{_hashed(term)}\n" for term in quad)) for quad in quads})
     text = "".join(line for _, line in lines)

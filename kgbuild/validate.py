@@ -75,7 +75,7 @@ class BrokenShapesError(Exception):
 
 
 def load_shapes(sources: tuple[Source, ...], report: Report | None = None) -> Shapes:
-    """Read shapes files and part the whole-graph rules from the rest; rules that cannot run are reported and left out."""
+    """Read shapes files and part the whole-graph rules from the rest; one that cannot run is reported, not kept."""
     report = report if report is not None else Report()
     triples = [
         quad.triple

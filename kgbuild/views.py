@@ -13,7 +13,7 @@ from functools import cached_property
 import pyoxigraph as ox
 
 from kgbuild.store import Solutions, Store, Term, lexical
-from kgbuild.terms import DCTERMS, KGB, NP, OA, PROV, RDF, RDFS, SCHEMA, SKOS, SSSOM, TYPE, compress, kebab
+from kgbuild.terms import DCTERMS, KGB, NP, OA, PROV, RDF, RDFS, SCHEMA, SKOS, SSSOM, TYPE, compress, in_language, kebab
 
 _BOUNDS = {
     SCHEMA + "value": "",
@@ -146,8 +146,18 @@ class MappingView:
 
 
 @dataclass(frozen=True, slots=True)
+class NamesView:
+    """What an entity is called in one language, and its definition there; what the language lacks is empty."""
+
+    language: str
+    label: str
+    aliases: tuple[str, ...]
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntityView:
-    """An entity with what is claimed of it."""
+    """An entity with what is claimed of it; label and definition are in the preferred language they are given in."""
 
     iri: str
     slug: str
@@ -156,12 +166,32 @@ class EntityView:
     definition: str
     labels: dict[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    """The aliases of all languages, those of the preferred one first."""
+    names: tuple[NamesView, ...] = ()
+    """Label, aliases and definition by language, the preferred one first."""
     broader: tuple[Link, ...] = ()
     narrower: tuple[Link, ...] = ()
     mappings: tuple[MappingView, ...] = ()
     as_subject: tuple[ClaimView, ...] = ()
     as_object: tuple[ClaimView, ...] = ()
     mentioned: tuple[ClaimView, ...] = ()
+
+    @property
+    def shown(self) -> NamesView:
+        """Return the names in the language of the label."""
+        return next(
+            (names for names in self.names if names.label == self.label), NamesView("", self.label, self.aliases, "")
+        )
+
+    @property
+    def definition_language(self) -> str:
+        """Return the language of the definition, which can be another one than that of the label."""
+        return next((names.language for names in self.names if names.definition == self.definition), "")
+
+    @property
+    def translations(self) -> tuple[NamesView, ...]:
+        """Return the names in the languages other than that of the label."""
+        return tuple(names for names in self.names if names.language != self.shown.language)
 
     @property
     def claims(self) -> tuple[ClaimView, ...]:
@@ -269,14 +299,28 @@ class Views:
 
     def text(self, node: Node, predicate: str) -> str:
         """Return a text of a node in the first language there is."""
-        by_language: dict[str, str] = {}
-        for term in node.get(predicate, ()):
-            if isinstance(term, ox.Literal):
-                by_language.setdefault(term.language or "", term.value)
-        for language in (*self.languages, "", *sorted(by_language)):
-            if language in by_language:
-                return by_language[language]
-        return ""
+        texts = {language: found[0] for language, found in by_language(node, predicate).items()}
+        return texts.get(in_language(texts, self.languages), "")
+
+    def names(self, node: Node) -> tuple[NamesView, ...]:
+        """Return what a thing is called in each language, in the order of preference."""
+        labels, aliases, definitions = (
+            by_language(node, predicate) for predicate in (RDFS + "label", SKOS + "altLabel", SKOS + "definition")
+        )
+        left = dict.fromkeys(sorted({*labels, *aliases, *definitions}), "")
+        found = []
+        while left:
+            language = in_language(left, self.languages)
+            del left[language]
+            found.append(
+                NamesView(
+                    language=language,
+                    label="".join(labels.get(language, ())[:1]),
+                    aliases=tuple(aliases.get(language, ())),
+                    definition="".join(definitions.get(language, ())[:1]),
+                )
+            )
+        return tuple(found)
 
     def link(self, iri: str, kind: str = "") -> Link:
         """Return a thing by name; what it is follows from its IRI unless given."""
@@ -343,18 +387,16 @@ class Views:
             for term in node.get(SKOS + "broader", ()):
                 narrower[lexical(term)].append(self.link(iri, "entity"))
         for iri, node in entities.items():
+            names = self.names(node)
             yield EntityView(
                 iri=iri,
                 slug=iri.removeprefix(self.base + "id/"),
                 label=self.label(iri),
                 category=self._category(node),
                 definition=self.text(node, SKOS + "definition"),
-                labels={
-                    term.language or "": term.value
-                    for term in node.get(RDFS + "label", ())
-                    if isinstance(term, ox.Literal)
-                },
-                aliases=tuple(dict.fromkeys(lexical(term) for term in node.get(SKOS + "altLabel", ()))),
+                labels={item.language: item.label for item in names if item.label},
+                aliases=tuple(dict.fromkeys(alias for item in names for alias in item.aliases)),
+                names=names,
                 broader=tuple(self.link(lexical(term), "entity") for term in node.get(SKOS + "broader", ())),
                 narrower=tuple(sorted(narrower[iri], key=lambda link: link.label)),
                 mappings=tuple(sorted(mappings[iri], key=lambda item: (MATCHES.index(item.match), item.curie))),
@@ -512,6 +554,15 @@ class _ClaimReader:
         unit = one(node, SCHEMA + "unitCode")
         shown = "" if unit == "1" else unit.strip("{}")
         return f"{' and '.join(words)} {shown}".strip()
+
+
+def by_language(node: Node, predicate: str) -> dict[str, list[str]]:
+    """Return the texts of a property by language tag in lower case; a text without a language has the empty tag."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    for term in node.get(predicate, ()):
+        if isinstance(term, ox.Literal):
+            texts[(term.language or "").lower()].append(term.value)
+    return texts
 
 
 def one(node: Node, predicate: str) -> str:

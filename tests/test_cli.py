@@ -271,7 +271,9 @@ def test_a_terminal_shows_the_stage_that_runs_and_a_pipe_does_not(good: Path) ->
     import pty
 
     ours, theirs = pty.openpty()
-    done = subprocess.Popen([sys.executable, "-m", "kgbuild", "-C", good, "check"], stderr=theirs, env=os.environ | {"TERM": "xterm"})
+    done = subprocess.Popen(
+        [sys.executable, "-m", "kgbuild", "-C", good, "check"], stderr=theirs, env=os.environ | {"TERM": "xterm"}
+    )
     done.wait()
     os.close(theirs)
     seen = os.read(ours, 65536).decode()

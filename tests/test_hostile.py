@@ -21,7 +21,7 @@ from kgbuild.sources import read_sources
 
 GOOD = Path(__file__).parent / "broken" / "_good"
 FILES = sorted(path.relative_to(GOOD).as_posix() for path in GOOD.rglob("*") if path.is_file())
-CALM = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+CALM = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 SPECIAL = ["\0", "\t", "\r", "\u2028", "\u202e", "\ufeff", "&a", "*a", "!!x ", "---\n", "<<: ", "? ", "[" * 99, "{", "|",
            '"', "'", "#", "%", ": ", "- ", "\n  ", "\ud800", "9" * 5000, "http://[", "@", "\\", "é", "🧂"]  # fmt: skip
 
@@ -73,7 +73,12 @@ def test_any_change_of_a_good_file(name: str, data: st.DataObject) -> None:
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["tea", "c1", "en"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(["tea", "c1", "en"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
@@ -172,6 +177,7 @@ def test_a_broken_shape_is_a_finding_or_passed_over(shape: str, tmp_path: Path) 
     )
     (root / "ontology/shapes.ttl").write_text(heading + shape + "\n")
     try:
-        compile_project(root)
+        codes = compile_project(root).report.counts()
     except FindingsError as error:
-        assert {finding.code for finding in error.report} <= {"KG501", "KG502", "T1"}
+        codes = error.report.counts()
+    assert set(codes) <= {"KG501", "KG502", "T1"}

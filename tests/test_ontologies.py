@@ -81,7 +81,9 @@ def local(term: URIRef) -> str:
     return str(term).rpartition("#")[2]
 
 
-ALL_TERMS = [pytest.param(path, term, id=local(term)) for iri, path in ONTOLOGIES.items() for term in terms(read(path), iri)]
+ALL_TERMS = [
+    pytest.param(path, term, id=local(term)) for iri, path in ONTOLOGIES.items() for term in terms(read(path), iri)
+]
 CONCEPTS = sorted(str(concept) for concept in read(SCHEMES).subjects(RDF.type, SKOS.Concept))
 CLAIM_PREDICATES = sorted(str(term) for term in read(*FILES).subjects(RDF.type, KGB.ClaimPredicate))
 
@@ -197,7 +199,9 @@ def test_a_predicate_is_mapped_to_biolink(name: str) -> None:
     """A predicate has one Biolink predicate of its nearest match, unless the export leaves it out."""
     graph, term = read(*FILES), URIRef(name)
     found = {
-        match: [value for value in graph.objects(term, match) if str(value).startswith("https://w3id.org/biolink/vocab/")]
+        match: [
+            value for value in graph.objects(term, match) if str(value).startswith("https://w3id.org/biolink/vocab/")
+        ]
         for match in (SKOS.exactMatch, SKOS.closeMatch, SKOS.broadMatch)
     }
     nearest = next((values for values in found.values() if values), [])
@@ -243,7 +247,9 @@ def test_ranks() -> None:
     graph = read(SCHEMES)
     for scheme, order in (("certainty", NOTATIONS["certaintyScheme"]), ("frequency", NOTATIONS["frequencyScheme"])):
         concepts = [KGB[f"{scheme}-{notation}"] for notation in reversed(order.split())]
-        assert [Literal(rank) for rank in range(len(concepts))] == [graph.value(concept, KGB.rank) for concept in concepts]
+        assert [Literal(rank) for rank in range(len(concepts))] == [
+            graph.value(concept, KGB.rank) for concept in concepts
+        ]
 
 
 def test_cues() -> None:
@@ -260,10 +266,13 @@ def test_restricting_qualifiers() -> None:
     """Each qualifier type says whether it restricts, and those that do not are the harmless ones."""
     graph = read(SCHEMES)
     said = {
-        str(graph.value(c, SKOS.notation)): graph.value(c, KGB.restricts) for c in graph.subjects(SKOS.inScheme, KGB.qualifierTypeScheme)
+        str(graph.value(c, SKOS.notation)): graph.value(c, KGB.restricts)
+        for c in graph.subjects(SKOS.inScheme, KGB.qualifierTypeScheme)
     }
     assert {notation for notation, value in said.items() if value == Literal(False)} == set(UNRESTRICTING.split())
-    assert {notation for notation, value in said.items() if value == Literal(True)} == set(said) - set(UNRESTRICTING.split())
+    assert {notation for notation, value in said.items() if value == Literal(True)} == set(said) - set(
+        UNRESTRICTING.split()
+    )
 
 
 def test_every_basis_has_one_evidence_type() -> None:

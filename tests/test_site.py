@@ -439,3 +439,33 @@ def test_the_first_page_counts_claims_by_certainty() -> None:
     text = real_pages()["index.html"].decode()
     for label, count in Counter(claim.certainty.label for claim in real().views.claims).items():
         assert re.search(rf'<b>{label}</b></span></th><td class="number">{count}</td>', text), label
+
+
+# Languages
+
+
+def test_the_page_shows_the_other_languages_marked_as_such() -> None:
+    text = real_pages()["id/restless-legs-syndrome.html"].decode()
+    section = text.partition("In other languages")[2].partition("</section>")[0]
+    assert '<code>de</code> <bdi lang="de">Restless-Legs-Syndrom</bdi>' in section
+    assert '<code>es</code> <bdi lang="es">síndrome de piernas inquietas</bdi>' in section
+    german = section.partition('<dd lang="de">')[2].partition("</dd>")[0]
+    assert "Eine Störung, bei der" in german
+    assert "<bdi>Syndrom der ruhelosen Beine</bdi>" in german
+    assert "enfermedad de Willis-Ekbom" in section.partition('<dd lang="es">')[2]
+    called = text.partition("Also called")[2].partition("</section>")[0]
+    assert "Willis-Ekbom disease" in called
+    assert "Willis-Ekbom-Krankheit" not in called
+
+
+def test_a_page_led_by_another_language_says_so() -> None:
+    shown = real().views
+    german = Views(shown.store, shown.base, shown.prefixes, ("de", "en"))
+    pages = {page.path: page.content for page in plan_site(replace(real(), views=german))}
+    text = pages["id/restless-legs-syndrome.html"].decode()
+    parse(text.encode())
+    assert '<h1 lang="de"><bdi>Restless-Legs-Syndrom</bdi></h1>' in text
+    assert '<p class="lead" lang="de"><bdi>Eine Störung' in text
+    assert '<ul class="pills" lang="de">' in text.partition("Also called")[2].partition("</section>")[0]
+    assert "<code>en</code> <bdi>restless legs syndrome</bdi>" in text
+    assert '<code>es</code> <bdi lang="es">síndrome de piernas inquietas</bdi>' in text

@@ -69,9 +69,9 @@ class Material:
 
     @cached_property
     def views(self) -> Views:
-        """Return the views of the graph in the project's language."""
+        """Return the views of the graph in the project's languages."""
         project = self.project
-        return Views(self.compilation.store, project.base, project.prefixes, (project.language, "en"))
+        return Views(self.compilation.store, project.base, project.prefixes, project.fallback)
 
     @property
     def name(self) -> str:

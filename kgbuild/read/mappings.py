@@ -45,11 +45,11 @@ def read_mappings(source: Source, base: str, report: Report) -> MappingSet | Non
                 report.add("KG306", f"prefix '{prefix}' is not bound to an IRI", span)
     elif curie_map is not None:
         report.add("KG107", "'curie_map' must be prefixes with their IRIs", curie_map[0])
-    for key in ("mapping_set_id", "license"):
-        if key not in texts:
-            report.add("KG106", f"the mapping set has no '{key}'", header.span, hint=f"#{key}: an IRI")
-        elif not is_iri(texts[key]):
-            report.add("KG306", f"'{texts[key]}' is no IRI", header.entries[key][1].span)
+    for name in ("mapping_set_id", "license"):
+        if name not in texts:
+            report.add("KG106", f"the mapping set has no '{name}'", header.span, hint=f"#{name}: an IRI")
+        elif not is_iri(texts[name]):
+            report.add("KG306", f"'{texts[name]}' is no IRI", header.entries[name][1].span)
     found: dict[tuple[str, str, str], Mapping] = {}
     for row in read_table(source, MAPPING_COLUMNS, _REQUIRED, report):
         mapping = _mapping(row, prefixes, base, report)

@@ -54,36 +54,38 @@ class Record:
             case Kind.RECORD | Kind.RECORDS:
                 return value
             case Kind.LOCALIZED:
-                return self.localized(field, value)
+                return self._localized(field, value)
             case Kind.LOCALIZED_LIST:
-                return self.localized_list(field, value)
+                return self._localized_list(field, value)
             case Kind.REFERENCES | Kind.TEXTS | Kind.INTEGERS:
-                return self.many(field, value)
+                return self._many(field, value)
             case Kind.OBJECT:
-                return self.object(field, value)
+                return self._object(field, value)
             case Kind.QUANTITY:
-                return self.quantity(field, value)
+                return self._quantity(field, value)
             case Kind.QUALIFIERS:
-                return self.qualifiers(field, value)
+                return self._qualifiers(field, value)
             case _:
-                return self.scalar(field, value)
+                return self._scalar(field, value)
 
-    def wrong(self, field: Field, span: Span, got: str) -> None:
+    def _wrong(self, field: Field, span: Span, got: str) -> None:
+        """Report a value of another kind."""
         self.report.add("KG107", f"'{field.key}' must be {_article(field.kind.value)}, not {got}", span)
 
-    def scalar(self, field: Field, value: Value) -> Any:
+    def _scalar(self, field: Field, value: Value) -> Any:
+        """Convert a single value, or report it and return None."""
         if not isinstance(value, Scalar):
-            self.wrong(field, value.span, _shape(value))
+            self._wrong(field, value.span, _shape(value))
             return None
         text = value.text.strip()
         if not text:
-            self.wrong(field, value.span, "empty")
+            self._wrong(field, value.span, "empty")
             return None
         if not self.clean(field, text, value.span):
             return None
         match field.kind:
             case Kind.SLUG:
-                return self.slug(text, value.span)
+                return self._slug(text, value.span)
             case Kind.REFERENCE | Kind.REFERENCES | Kind.TERM:
                 if not _REFERENCE.match(text):
                     self.report.add("KG202", f"'{text}' is not an identifier", value.span, hint=_slug_hint(text))
@@ -91,18 +93,18 @@ class Record:
                 return text
             case Kind.INTEGER | Kind.INTEGERS:
                 if not re.fullmatch(r"[0-9]{1,12}", text):
-                    self.wrong(field, value.span, f"'{text}'")
+                    self._wrong(field, value.span, f"'{text}'")
                     return None
                 return int(text)
             case Kind.FRACTION:
-                return self.fraction(field, text, value.span)
+                return self._fraction(field, text, value.span)
             case Kind.BOOLEAN:
                 if text not in {"true", "false"}:
-                    self.wrong(field, value.span, f"'{text}'")
+                    self._wrong(field, value.span, f"'{text}'")
                     return None
                 return text == "true"
             case Kind.DATE:
-                return self.date(text, value.span)
+                return self._date(text, value.span)
             case Kind.DIGEST:
                 if not _DIGEST.match(text):
                     self.report.add(
@@ -124,20 +126,23 @@ class Record:
         self.report.add("KG115", f"{name_of(char)} in '{field.key}'", span, hint=hint)
         return False
 
-    def slug(self, text: str, span: Span) -> str | None:
+    def _slug(self, text: str, span: Span) -> str | None:
+        """Return an identifier, or None after a finding."""
         if is_slug(text):
             return text
         self.report.add("KG202", f"'{text}' is not an identifier", span, hint=_slug_hint(text))
         return None
 
-    def fraction(self, field: Field, text: str, span: Span) -> Decimal | None:
+    def _fraction(self, field: Field, text: str, span: Span) -> Decimal | None:
+        """Return a number from 0 to 1, or None after a finding."""
         number = decimal(text)
         if number is None or not 0 <= number <= 1:
             self.report.add("KG211", f"'{field.key}' must be a number from 0 to 1, not '{text}'", span)
             return None
         return number
 
-    def date(self, text: str, span: Span) -> str | None:
+    def _date(self, text: str, span: Span) -> str | None:
+        """Return a day as YYYY-MM-DD, or None after a finding."""
         if _DATE.match(text):
             try:
                 datetime.date.fromisoformat(text)
@@ -148,66 +153,72 @@ class Record:
         self.report.add("KG203", f"'{text}' is not a date", span, hint="write it as YYYY-MM-DD")
         return None
 
-    def many(self, field: Field, value: Value) -> tuple[Any, ...] | None:
+    def _many(self, field: Field, value: Value) -> tuple[Any, ...] | None:
+        """Convert a value or a list of values; None after a finding."""
         items = value.items if isinstance(value, Sequence) else (value,)
         for number, item in enumerate(items):
             self.keys[f"{field.key}[{number}]"] = item.span
         if not items:
-            self.wrong(field, value.span, "empty")
+            self._wrong(field, value.span, "empty")
             return None
-        converted = [self.scalar(field, item) for item in items]
+        converted = [self._scalar(field, item) for item in items]
         return None if None in converted else tuple(converted)
 
-    def object(self, field: Field, value: Value) -> Reference | None:
+    def _object(self, field: Field, value: Value) -> Reference | None:
+        """Convert the object of a claim: an entity or a claim."""
         if isinstance(value, Mapping):
             inner = value.entries.get("claim")
             if inner is None or len(value.entries) != 1:
-                self.wrong(field, value.span, "another mapping")
+                self._wrong(field, value.span, "another mapping")
                 return None
             self.keys["object"] = inner[1].span
-            target = self.scalar(Field("object", Kind.REFERENCE, field.doc), inner[1])
+            target = self._scalar(Field("object", Kind.REFERENCE, field.doc), inner[1])
             return None if target is None else Reference("claim", target)
-        target = self.scalar(Field("object", Kind.REFERENCE, field.doc), value)
+        target = self._scalar(Field("object", Kind.REFERENCE, field.doc), value)
         return None if target is None else Reference("entity", target)
 
-    def localized(self, field: Field, value: Value) -> dict[str, str] | None:
+    def _localized(self, field: Field, value: Value) -> dict[str, str] | None:
+        """Convert texts by language tag."""
         if isinstance(value, Scalar):
-            text = self.scalar(field, value)
+            text = self._scalar(field, value)
             return None if text is None else {self.language: text}
         if not isinstance(value, Mapping):
-            self.wrong(field, value.span, _shape(value))
+            self._wrong(field, value.span, _shape(value))
             return None
         texts = {}
         for tag, (span, item) in value.entries.items():
-            if self.tag(tag, span) and (text := self.scalar(field, item)) is not None:
+            if self.tag(tag, span) and (text := self._scalar(field, item)) is not None:
                 self.keys[f"{field.key}@{tag}"] = item.span
                 texts[tag] = text
         if not value.entries:
-            self.wrong(field, value.span, "empty")
+            self._wrong(field, value.span, "empty")
         return texts or None
 
-    def localized_list(self, field: Field, value: Value) -> dict[str, tuple[str, ...]] | None:
+    def _localized_list(self, field: Field, value: Value) -> dict[str, tuple[str, ...]] | None:
+        """Convert lists of texts by language tag."""
         inner = Field(field.key, Kind.TEXTS, field.doc)
         if not isinstance(value, Mapping):
-            texts = self.many(inner, value)
+            texts = self._many(inner, value)
             return None if texts is None else {self.language: texts}
         lists = {}
         for tag, (span, item) in value.entries.items():
-            if self.tag(tag, span) and (texts := self.many(inner, item)) is not None:
+            if self.tag(tag, span) and (texts := self._many(inner, item)) is not None:
                 lists[tag] = texts
         if not value.entries:
-            self.wrong(field, value.span, "empty")
+            self._wrong(field, value.span, "empty")
         return lists or None
 
     def tag(self, tag: str, span: Span) -> bool:
+        """Tell whether a language tag is well formed, and report it where it is not."""
         if is_language(tag):
             return True
         self.report.add("KG301", f"'{tag}' is not a language tag", span, hint="such as en or de-CH (BCP 47)")
         return False
 
-    def quantity(self, field: Field, value: Value) -> Quantity | None:
+    def _quantity(self, field: Field, value: Value) -> Quantity | None:
+        """Convert an amount with its unit."""
         if not isinstance(value, Mapping):
-            self.wrong(field, value.span, _shape(value))
+            self._wrong(field, value.span, _shape(value))
             return None
         inner = Record(value, claims.QUANTITY_FIELDS, f"'{field.key}'", self.language, self.report)
         numbers: dict[str, Decimal] = {}
@@ -239,9 +250,10 @@ class Record:
             less_than=numbers.get("less-than"),
         )
 
-    def qualifiers(self, field: Field, value: Value) -> tuple[Qualifier, ...] | None:
+    def _qualifiers(self, field: Field, value: Value) -> tuple[Qualifier, ...] | None:
+        """Convert the qualifiers of a claim, in their order."""
         if not isinstance(value, Mapping):
-            self.wrong(field, value.span, _shape(value))
+            self._wrong(field, value.span, _shape(value))
             return None
         qualifiers = []
         for name, (span, item) in value.entries.items():
@@ -249,21 +261,22 @@ class Record:
             for number, part in enumerate(item.items if isinstance(item, Sequence) else (item,)):
                 inner = part.entries.get("entity") if isinstance(part, Mapping) else None
                 self.keys[f"qualifiers.{name}[{number}]"] = inner[1].span if inner else part.span
-                qualifier = self.qualifier(name, part)
+                qualifier = self._qualifier(name, part)
                 if qualifier is not None:
                     qualifiers.append(qualifier)
         return tuple(qualifiers)
 
-    def qualifier(self, name: str, part: Value) -> Qualifier | None:
+    def _qualifier(self, name: str, part: Value) -> Qualifier | None:
+        """Convert one qualifier: a text or an entity."""
         field = Field(name, Kind.TEXT, "a text, or {entity: id}")
         if isinstance(part, Mapping):
             inner = part.entries.get("entity")
             if inner is None or len(part.entries) != 1:
-                self.wrong(field, part.span, "another mapping")
+                self._wrong(field, part.span, "another mapping")
                 return None
-            entity = self.scalar(Field(name, Kind.REFERENCE, field.doc), inner[1])
+            entity = self._scalar(Field(name, Kind.REFERENCE, field.doc), inner[1])
             return None if entity is None else Qualifier(name, entity=entity)
-        text = self.scalar(field, part)
+        text = self._scalar(field, part)
         return None if text is None else Qualifier(name, text=text)
 
 

@@ -147,6 +147,8 @@ class _Builder:
 
     def span(self, event: yaml.Event) -> Span:
         start, end = event.start_mark, event.end_mark
+        if start is None or end is None:
+            return Span(self.source.path)
         assert start is not None
         assert end is not None
         length = end.column - start.column if end.line == start.line else 1

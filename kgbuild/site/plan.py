@@ -6,7 +6,7 @@ Pure: no clock, no network; reads only the templates and assets of the package.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -28,6 +28,11 @@ from kgbuild.views import ArticleView, ClaimView, EntityView, Link, Views
 
 ROWS = 500
 """Rows of an answer shown on its page; the files beside it hold all of them."""
+
+TOLD = frozenset(
+    ("claim", "certainty", "modality", "polarity", "frequency", "said", "basis", "sentence", "section", "source")
+)
+"""Columns of an answer that repeat what the card of a claim says."""
 
 _MEDIA = {
     "ttl": "text/turtle",
@@ -384,16 +389,29 @@ class _Planner:
             here = Here(self.site, path)
             answer = query.answer
             named: set[str] = set()
+            heads = answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object")
+            told = self._told(heads, _rows(answer))
+            rows = [
+                tuple(term for head, term in zip(heads, row, strict=True) if head not in told) for row in _rows(answer)
+            ]
             yield self._page(
                 path,
                 "query.html",
                 query=query,
                 kind="table" if isinstance(answer, Solutions) else "graph" if isinstance(answer, Graph) else "truth",
-                heads=answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object"),
-                rows=[self._row(here, row, named) for row in _rows(answer)[:ROWS]],
-                total=len(_rows(answer)),
+                heads=[head for head in heads if head not in told],
+                told=[head for head in heads if head in told],
+                rows=[self._row(here, row, named) for row in rows[:ROWS]],
+                total=len(rows),
                 alternates=self._alternates(path, answer_formats(answer)),
             )
+
+    def _told(self, heads: Sequence[str], rows: Sequence[tuple[Node | None, ...]]) -> set[str]:
+        """Return the columns that the card of a claim tells anyway, in an answer whose rows each state one."""
+        stating = [number for number, head in enumerate(heads) if head == "statement"]
+        if not stating or not all((term := row[stating[0]]) and lexical(term) in self.by_statement for row in rows):
+            return set()
+        return set(heads) & TOLD
 
     def _row(self, here: Here, row: tuple[Node | None, ...], named: set[str]) -> list[Cell]:
         """Spell a row; a claim's statement stands in it once, with certainty, source and place.
