@@ -56,7 +56,7 @@ def claim(found: ClaimView, views: Views, project: Project) -> Node:
         text=found.statement,
         description=said(found),
         author=_agent(found.attributed_to, views),
-        claimInterpreter=_agent(found.extractor, views) if found.extractor else None,
+        creditText=f"Recorded by {found.extractor.label}" if found.extractor else "",
         appearance={"@type": "Article", "@id": found.article.iri, "name": found.article.label},
         about=_thing(found.subject),
         mentions=_thing(found.object),
@@ -150,7 +150,7 @@ def _agent(link: Link, views: Views) -> Node:
     return {"@type": known[0] if known else "Organization", "@id": link.iri, "name": link.label}
 
 
-_AGENTS: Final = {"Organization", "Person", "SoftwareApplication"}
+_AGENTS: Final = {"Organization", "Person"}
 
 
 def _thing(link: Link) -> Node:

@@ -339,6 +339,7 @@ def test_kgx_validates_nodes_and_edges_and_sees_seeded_faults(material: Material
 # SSSOM
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", ["sssom", "sssom-ontology"])
 def test_sssom_sets_are_valid_and_whole(name: str, material: Material, tmp_path: Path) -> None:
     text = data(material, name)
@@ -454,6 +455,75 @@ def test_pages_describe_themselves_to_search_engines(site: Path, material: Mater
         assert not re.search("ClaimReview|reviewRating", path.read_text("utf-8")), path
 
 
+def schema_vocabulary() -> dict[str, dict[str, set[str]]] | None:
+    """Return the vocabulary of schema.org, which stands in the wheel of rocrate: each term with what it points at."""
+    python = python_with("rocrate") or python_with("roc")
+    found = (
+        sorted(Path(python).parents[1].glob("lib/python*/site-packages/rocrate/data/schema.jsonld")) if python else []
+    )
+    if not found:
+        return None
+    terms = {}
+    for node in json.loads(found[0].read_text("utf-8"))["@graph"]:
+        values = {key: value if isinstance(value, list) else [value] for key, value in node.items()}
+        terms[node["@id"].removeprefix("schema:").removeprefix("https://schema.org/")] = {
+            key.rpartition(":")[2].rpartition("/")[2]: {
+                item["@id"].removeprefix("schema:").removeprefix("https://schema.org/")
+                for item in value
+                if isinstance(item, dict) and "@id" in item
+            }
+            for key, value in values.items()
+        }
+    return terms
+
+
+def above(kind: str, terms: dict[str, dict[str, set[str]]]) -> set[str]:
+    return {kind}.union(*(above(wider, terms) for wider in terms[kind].get("subClassOf", ()) if wider in terms))
+
+
+def misuses(node: object, terms: dict[str, dict[str, set[str]]]) -> Iterator[str]:
+    """Yield what a node says that schema.org does not foresee: unknown terms, properties of other types, other values."""
+    if isinstance(node, list):
+        for item in node:
+            yield from misuses(item, terms)
+    if not isinstance(node, dict):
+        return
+    kinds = node["@type"] if isinstance(node["@type"], list) else [node["@type"]]
+    yield from (f"unknown type {kind}" for kind in kinds if kind not in terms)
+    wider = set().union(*(above(kind, terms) for kind in kinds if kind in terms))
+    for name, value in node.items():
+        if name.startswith("@"):
+            continue
+        if name not in terms:
+            yield f"unknown property {name}"
+            continue
+        if not wider & terms[name].get("domainIncludes", set()):
+            yield f"{name} is no property of {kinds}"
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and "@type" in item:
+                types = above(item["@type"], terms) if item["@type"] in terms else set()
+                if not types & terms[name].get("rangeIncludes", set()):
+                    yield f"{name} takes no {item['@type']}"
+        yield from misuses(value, terms)
+
+
+@pytest.mark.shared
+def test_pages_say_only_what_schema_org_knows(site: Path) -> None:
+    terms = schema_vocabulary()
+    if terms is None:
+        pytest.skip("rocrate, which brings the vocabulary of schema.org, is not installed")
+    found = {
+        (path.parent.name, fault)
+        for path in site.rglob("*.html")
+        for block in blocks(site, path.relative_to(site).as_posix())
+        for fault in misuses(block, terms)
+    }
+    assert found == set()
+    assert list(misuses({"@type": "Claim", "signOrSymptom": "x"}, terms)) == [
+        "signOrSymptom is no property of ['Claim']"
+    ]
+
+
 def test_no_relation_between_entities_is_stated_to_search_engines(site: Path, material: Material) -> None:
     allowed = {
         "@context", "@type", "@id", "name", "alternateName", "description", "termCode", "inDefinedTermSet", "sameAs",
@@ -542,6 +612,7 @@ def test_the_crate_is_valid_and_a_broken_one_is_not(site: Path, tmp_path: Path) 
     assert outcome() != 0
 
 
+@pytest.mark.shared
 def test_croissant_is_valid(site: Path) -> None:
     python = python_with("mlcroissant") or python_with("roc")
     if python is None:
