@@ -21,7 +21,6 @@ from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.editions.edition import Material, name_of
 from kgbuild.editions.records import robots, sitemap
 from kgbuild.editions.registry import EDITIONS, find_edition, write_edition, write_editions
-from kgbuild.formats import Resources
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
@@ -167,8 +166,7 @@ def plan_build(compilation: Compilation) -> Plan:
 
 
 def _resources(material: Material) -> Iterator[tuple[str, bytes]]:
-    compilation, project = material.compilation, material.project
-    resources = Resources(material.quads, project.prefixes, project.base)
+    compilation, project, resources = material.compilation, material.project, material.resources
     for entity in compilation.sources.entities:
         iri = project.entity(entity.id)
         yield f"id/{entity.id}.ttl", resources.turtle(iri)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 
 from kgbuild.compilation import Compilation
+from kgbuild.formats import Resources
 from kgbuild.project import Project
 from kgbuild.trusty import Quad
 from kgbuild.views import Views
@@ -39,13 +41,18 @@ class Edition:
         return not self.package or find_spec(self.package) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class File:
     """A written edition: where it stands below the site, and its bytes."""
 
     edition: Edition
     path: str
     data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the digest of the bytes in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass
@@ -66,6 +73,11 @@ class Material:
     def quads(self) -> tuple[Quad, ...]:
         """Return all quads."""
         return self.compilation.quads
+
+    @cached_property
+    def resources(self) -> Resources:
+        """Return the quads by resource, with the JSON-LD context of all."""
+        return Resources(self.quads, self.project.prefixes, self.project.base)
 
     @cached_property
     def views(self) -> Views:

@@ -108,7 +108,8 @@ and relations for which Biolink has no predicate. The build counts them.
 - Identifiers `{node_prefix(material)}:x` stand for <{project.base}id/x>. KGX knows only the prefixes of Biolink:
   declare this one in your prefix map. `xref` lists the exact matches in other vocabularies.
 - The predicate is the nearest Biolink predicate of the ontology's mappings (exact, close or wider), and so is the
-  category. Where it is wider, `statement` says what the article claims.
+  category. Where it is wider, `statement` says what the article claims. Articles do not keep to the domains and ranges
+  of Biolink's predicates: a practice, here a biolink:Procedure, may ease a condition.
 - `primary_knowledge_source` is {knowledge_source(material)}, which is not registered in the infores catalogue.
 - Lists are separated by `|`. `id` of an edge is the IRI of the claim, where source and place in the text stand.
 

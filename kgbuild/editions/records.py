@@ -5,7 +5,6 @@ Each names every file with media type, size and SHA-256.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -90,7 +89,7 @@ def _distribution(file: File, material: Material) -> Iterator[tuple[str, str, st
     yield me, SPDX + "checksum", f"<{me}-checksum>"
     yield f"{me}-checksum", TYPE, f"<{SPDX}Checksum>"
     yield f"{me}-checksum", SPDX + "algorithm", f"<{SPDX}checksumAlgorithm_sha256>"
-    yield f"{me}-checksum", SPDX + "checksumValue", literal(_sha256(file.data), datatype=XSD + "hexBinary")
+    yield f"{me}-checksum", SPDX + "checksumValue", literal(file.sha256, datatype=XSD + "hexBinary")
     if edition.standard:
         yield me, DCTERMS + "conformsTo", f"<{edition.standard}>"
         yield edition.standard, TYPE, f"<{DCTERMS}Standard>"
@@ -182,7 +181,7 @@ def _crate_file(file: File, license: str) -> dict[str, object]:  # noqa: A002  #
         "description": file.edition.description,
         "encodingFormat": file.edition.media_type,
         "contentSize": str(len(file.data)),
-        "sha256": _sha256(file.data),
+        "sha256": file.sha256,
         "license": {"@id": license},
     }
 
@@ -219,7 +218,7 @@ def _file_object(file: File, base: str) -> dict[str, object]:
         "contentUrl": base + file.path,
         "contentSize": f"{len(file.data)} B",
         "encodingFormat": file.edition.media_type.partition(";")[0],
-        "sha256": _sha256(file.data),
+        "sha256": file.sha256,
     }
 
 
@@ -282,10 +281,6 @@ _CROISSANT_CONTEXT: Final[dict[str, object]] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _quoted(text: str) -> str:

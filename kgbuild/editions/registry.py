@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from kgbuild import jsonld
 from kgbuild.diagnostics import UsageError, did_you_mean
 from kgbuild.editions import kgx, records, sssom
 from kgbuild.editions.edition import Edition, File, Material, name_of
@@ -25,7 +24,7 @@ def _rdf12(material: Material) -> bytes:
 
 
 def _context(material: Material) -> bytes:
-    return jsonld.context(material.project.prefixes, material.quads, material.project.base).document()
+    return material.resources.context.document()
 
 
 def _csv(name: str, material: Material) -> bytes:
