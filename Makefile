@@ -9,7 +9,7 @@ build: $(VENV)/.ready
 	@$(BIN)/kgbuild build
 
 test: $(VENV)/.ready-dev lint types
-	@$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyoxigraph as ox
+import pytest
 
 from kgbuild.compilation import Compilation, compile_project
 from kgbuild.diagnostics import Report
@@ -13,6 +14,7 @@ from kgbuild.shards import nquads, ntriples
 from kgbuild.store import OxigraphStore
 from kgbuild.validate import Screen, check_rules, fast_engine, judge
 
+pytestmark = pytest.mark.no_cover  # tracing would make pySHACL three times as slow
 EXAMPLES = sorted((Path(__file__).parent / "shapes").glob("*/invalid.ttl"))
 
 
