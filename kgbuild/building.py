@@ -18,14 +18,15 @@ from pathlib import Path
 from kgbuild.claims import AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
 from kgbuild.diagnostics import Report, UnreadableError, UsageError
-from kgbuild.formats import FORMATS, Format, Resources, find_format, write_format
+from kgbuild.editions.edition import Material, name_of
+from kgbuild.editions.records import robots, sitemap
+from kgbuild.editions.registry import EDITIONS, find_edition, write_edition, write_editions
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
-from kgbuild.views import Views
 
 RESOURCE_FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
 _FILE_LIMIT = 255
@@ -60,6 +61,7 @@ class Built:
     unchanged: bool = False
     written: bool = False
     compilation: Compilation | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def index(self) -> Path:
@@ -73,6 +75,7 @@ class Plan:
 
     files: dict[str, bytes]
     figures: Figures
+    notes: tuple[str, ...] = ()
 
 
 def check(
@@ -92,6 +95,7 @@ def check(
         compilation.timings,
         compilation.engine,
         compilation=compilation,
+        notes=plan.notes,
     )
 
 
@@ -107,59 +111,62 @@ def build(
     timings = timings or Timings()
     project = load_project(Path(start))
     with timings.stage("fingerprint"):
-        inputs = fingerprint(project, texts) + f"-{engine}"
+        inputs = f"{fingerprint(project, texts)}-{engine}{_missing()}"
     with _locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
-            figures, report, used = last
-            return Built(project, figures, report, timings, used, unchanged=True)
+            figures, report, used, notes = last
+            return Built(project, figures, report, timings, used, unchanged=True, notes=notes)
         compilation = compile_project(project.root, texts=texts, engine=engine, timings=timings)
         plan = plan_build(compilation)
         with timings.stage("write"):
             _write(compilation, plan, inputs)
     return Built(
-        project, plan.figures, compilation.report, timings, compilation.engine, written=True, compilation=compilation
+        project,
+        plan.figures,
+        compilation.report,
+        timings,
+        compilation.engine,
+        written=True,
+        compilation=compilation,
+        notes=plan.notes,
     )
+
+
+def _missing() -> str:
+    """Return what an output lacks for want of a package, so that installing one makes the next build new."""
+    packages = sorted({item.package for item in EDITIONS.values() if not item.available})
+    return "".join(f"-without-{package}" for package in packages)
 
 
 def plan_build(compilation: Compilation) -> Plan:
     """Plan every file of the site and check links and paths; raise `FindingsError` where one is broken."""
     project, report, timings = compilation.project, compilation.report, compilation.timings
+    material = Material(compilation)
     with timings.stage("query"):
         queries = read_queries(project, report)
         answers = [(query, run(query, compilation.store, project.prefixes, report)) for query in queries]
         gate(report)
         asked = [(query, answer) for query, answer in answers if answer is not None]
     with timings.stage("export"):
-        dumps = {f"data/{_name(project)}.{form.extension}": (form, data) for form, data in _dumps(compilation)}
-        files = {path: data for path, (_, data) in dumps.items()}
+        files = {path: file.data for path, file in write_editions(material).items()}
     with timings.stage("resources"):
-        files |= dict(_resources(compilation))
+        files |= dict(_resources(material))
     with timings.stage("site"):
         for query, answer in asked:
             files |= _answer_files(query, answer)
-        pages = pages_by_path(_pages(compilation, asked, dumps, files), report)
+        pages = pages_by_path(_pages(material, asked, files), report)
+        files |= _addresses(pages, material)
     with timings.stage("links"):
         check_links(pages, [*files, "SHA256SUMS"], report)
         gate(report)
         files |= pages
         files["SHA256SUMS"] = _sums(files)
-    return Plan(files, _figures(compilation, len(asked), len(pages)))
+    return Plan(files, _figures(compilation, len(asked), len(pages)), tuple(material.notes))
 
 
-def _name(project: Project) -> str:
-    return project.base.rstrip("/").rsplit("/", 1)[-1]
-
-
-def _dumps(compilation: Compilation) -> Iterator[tuple[Format, bytes]]:
-    for form in FORMATS.values():
-        yield form, write_format(compilation.quads, form, compilation.project.prefixes, compilation.project.base)
-
-
-def _resources(compilation: Compilation) -> Iterator[tuple[str, bytes]]:
-    project = compilation.project
-    resources = Resources(compilation.quads, project.prefixes, project.base)
-    yield "data/context.jsonld", resources.context.document()
+def _resources(material: Material) -> Iterator[tuple[str, bytes]]:
+    compilation, project, resources = material.compilation, material.project, material.resources
     for entity in compilation.sources.entities:
         iri = project.entity(entity.id)
         yield f"id/{entity.id}.ttl", resources.turtle(iri)
@@ -179,6 +186,13 @@ def _resources(compilation: Compilation) -> Iterator[tuple[str, bytes]]:
     yield "void.ttl", resources.graph(project.graph("void"))
 
 
+def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, bytes]:
+    """Return what tells crawlers which pages there are."""
+    base = material.project.base
+    found = [path for path in pages if path.endswith(".html") and path != "404.html"]
+    return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)}
+
+
 def _answer_files(query: Query, answer: Answer) -> dict[str, bytes]:
     if isinstance(answer, Solutions):
         return {f"query/{query.name}.{form}": write(answer, form, {}) for form in ("csv", "json")}
@@ -187,13 +201,8 @@ def _answer_files(query: Query, answer: Answer) -> dict[str, bytes]:
     return {f"query/{query.name}.json": write(answer, "json", {})}
 
 
-def _pages(
-    compilation: Compilation,
-    asked: list[tuple[Query, Answer]],
-    dumps: dict[str, tuple[Format, bytes]],
-    files: Mapping[str, bytes],
-) -> list[Page]:
-    project = compilation.project
+def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes]) -> list[Page]:
+    compilation, project = material.compilation, material.project
     queries = tuple(
         QueryPage(
             name=query.name,
@@ -205,13 +214,12 @@ def _pages(
         )
         for query, answer in asked
     )
-    views = Views(compilation.store, project.base, project.prefixes, project.fallback)
     return plan_site(
         SiteInput(
             project=project,
-            views=views,
+            views=material.views,
             queries=queries,
-            downloads=tuple(_downloads(dumps, files)),
+            downloads=tuple(_downloads(material, files)),
             shapes=compilation.shapes,
             findings=tuple(compilation.report.sorted()),
             engine=compilation.engine,
@@ -221,12 +229,11 @@ def _pages(
     )
 
 
-def _downloads(dumps: dict[str, tuple[Format, bytes]], files: Mapping[str, bytes]) -> Iterator[Download]:
-    for path, (form, data) in dumps.items():
-        words = "every statement in its named graph" if form.graphs else "the union of all graphs; claims are reified"
-        yield Download(path, form.label, form.media_type, len(data), words)
+def _downloads(material: Material, files: Mapping[str, bytes]) -> Iterator[Download]:
+    for path, file in (material.files | material.records).items():
+        edition = file.edition
+        yield Download(path, edition.label, edition.media_type, len(file.data), edition.description)
     for path, label, media_type, words in (
-        ("data/context.jsonld", "JSON-LD context", "application/ld+json", "the names that the JSON-LD files use"),
         ("ns.ttl", "Ontology", "text/turtle", "classes and predicates, with the tool's vocabulary"),
         ("void.ttl", "Dataset record", "text/turtle", "what the graph is (DCAT, VoID)"),
     ):
@@ -273,7 +280,7 @@ def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
             with open(site / path, "wb") as file:
                 file.write(data)
         (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs))
-        OxigraphStore.write(aside / "store", site / f"data/{_name(project)}.nq")
+        OxigraphStore.write(aside / "store", site / f"data/{name_of(project)}.nq")
         _swap(aside, project.build, old)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
@@ -293,6 +300,7 @@ def _report_json(compilation: Compilation, plan: Plan, inputs: str) -> bytes:
         "output": hashlib.sha256(plan.files["SHA256SUMS"]).hexdigest(),
         "engine": compilation.engine,
         "figures": figures,
+        "notes": list(plan.notes),
         **as_json(compilation.report.sorted()),
     }
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
@@ -359,8 +367,8 @@ def _locked(project: Project) -> Iterator[None]:
         os.close(handle)
 
 
-def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str] | None:
-    """Return figures, findings and engine of the last build when it was made of the same inputs and is whole."""
+def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str, tuple[str, ...]] | None:
+    """Return figures, findings, engine and notes of the last build when it was made of the same inputs and is whole."""
     from kgbuild.reporting import from_json
 
     try:
@@ -379,7 +387,8 @@ def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str] | N
             return None
     if not (project.build / "store").is_dir():
         return None
-    return Figures(**document["figures"]), Report(from_json(document)), str(document["engine"])
+    notes = tuple(map(str, document.get("notes", ())))
+    return Figures(**document["figures"]), Report(from_json(document)), str(document["engine"]), notes
 
 
 def current_store(project: Project) -> Path | None:
@@ -393,8 +402,14 @@ def current_store(project: Project) -> Path | None:
     return folder if made_of == fingerprint(project) and folder.is_dir() else None
 
 
-def export(name: str, start: Path | str = ".") -> bytes:
-    """Compile a project and return its graph in a format; raise `UsageError` for an unknown one."""
-    form = find_format(name)
-    compilation = compile_project(start)
-    return write_format(compilation.quads, form, compilation.project.prefixes, compilation.project.base)
+def export(name: str, start: Path | str = ".", *, notes: list[str] | None = None) -> bytes:
+    """Compile a project and return one edition of its graph; raise `UsageError` for an unknown one.
+
+    `notes` gets what people must be told of it: what it had to leave out.
+    """
+    edition = find_edition(name)
+    material = Material(compile_project(start))
+    data = write_edition(edition, material)
+    if notes is not None:
+        notes += material.notes
+    return data

@@ -309,7 +309,7 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class MappingSet:
-    """A file of mappings with the IRI, licence and version of the set."""
+    """A file of mappings with the IRI, licence and version of the set, its prefixes and what else its head says."""
 
     id: str
     title: str | None
@@ -317,3 +317,6 @@ class MappingSet:
     version: str | None
     mappings: tuple[Mapping, ...]
     place: Place
+    prefixes: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    creators: tuple[str, ...] = ()

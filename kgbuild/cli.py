@@ -34,6 +34,15 @@ examples:
   kgbuild query claims-about --param entity=id:calcium
   kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv"""
 
+EXPORT_HELP: Final = """\
+formats:
+  trig nquads turtle jsonld rdfxml       RDF 1.1
+  rdf12                                  N-Quads 1.2: claims reify triple terms that are not asserted
+  claims entities links                  CSV; with -parquet after the name, Parquet (needs kgbuild[parquet])
+  kgx-nodes kgx-edges kgx-readme         KGX (Biolink), every edge with its certainty
+  sssom sssom-ontology                   mapping sets
+  context dcat citation ro-crate croissant   context and records of the release"""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
@@ -97,8 +106,8 @@ def parser() -> argparse.ArgumentParser:
     anchor.add_argument("--write", action="store_true", help="write the table anew where there is one")
     _add_findings(anchor)
 
-    export = command("export", _export, "write the graph in one format", "Formats: trig, nq, ttl, jsonld, rdf.")
-    export.add_argument("name", metavar="FORMAT", help="trig, nq, ttl, jsonld or rdf")
+    export = command("export", _export, "write the graph in one format", EXPORT_HELP)
+    export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
 
     explain = command("explain", _explain, "tell what a code means, with an example and the fix")
@@ -259,6 +268,7 @@ def _built(options: argparse.Namespace, built: Built) -> int:
         f"stated plainly: {_counted(figures.plain, 'triple')}; {_counted(figures.queries, 'question')}, "
         f"{figures.pages} pages; validated by {built.engine}",
     ]
+    lines += built.notes
     if options.timings:
         width = max(map(len, built.timings.seconds))
         lines += [f"{name:<{width}}  {seconds * 1000:7.1f} ms" for name, seconds in built.timings.seconds.items()]
@@ -399,7 +409,10 @@ def _anchor(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from kgbuild.building import export
 
-    data = export(options.name, options.project)
+    notes: list[str] = []
+    data = export(options.name, options.project, notes=notes)
+    for note in notes:
+        print(note, file=sys.stderr)
     if options.output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import pyoxigraph as ox
 
 from kgbuild.diagnostics import UnreadableError, UsageError, did_you_mean
+from kgbuild.editions.tables import TABLES, Tabular, claims_table, table
 from kgbuild.queries import Labels, Query, find_query
 from kgbuild.store import Answer, Graph, OxigraphStore, Store, lexical
 from kgbuild.terms import PREFIXES
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 
     from kgbuild.project import Project
 
-CLAIM_COLUMNS = (
-    "claim", "statement", "certainty", "modality", "polarity", "frequency", "basis", "subject", "predicate", "object",
-    "source", "article", "sentence",
-)  # fmt: skip
+COLUMNS_SHOWN = 13
+"""Columns of the table of claims that a notebook shows."""
 
 
 class Table(Sequence[tuple[str, ...]]):
@@ -95,33 +94,18 @@ class Claims(Sequence[ClaimView]):
 
     @property
     def table(self) -> Table:
-        """Return the claims as rows of text."""
-        return Table(CLAIM_COLUMNS, (_row(claim) for claim in self.items))
+        """Return the claims as rows of text: what must be read beside each statement."""
+        found = claims_table(self.items)
+        return Table(
+            found.heading[:COLUMNS_SHOWN], ([str(value) for value in row[:COLUMNS_SHOWN]] for row in found.rows)
+        )
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a pandas frame (needs the extra `kgbuild[pandas]`)."""
-        return self.table.to_pandas()
-
-
-def _row(claim: ClaimView) -> tuple[str, ...]:
-    return (
-        claim.key,
-        claim.statement,
-        claim.certainty.slug,
-        claim.modality.slug,
-        claim.polarity.slug,
-        claim.frequency.slug if claim.frequency else "",
-        claim.basis.slug,
-        claim.subject.label,
-        claim.predicate.label,
-        claim.object.label,
-        claim.attributed_to.label,
-        claim.article.label,
-        ", ".join(str(sentence.number) for sentence in claim.sentences),
-    )
+        """Return all columns of the CSV and Parquet tables as a pandas frame (needs the extra `kgbuild[pandas]`)."""
+        return claims_table(self.items).to_pandas()
 
 
 class KnowledgeGraph:
@@ -225,6 +209,12 @@ class KnowledgeGraph:
         for entity in self.views.entities:
             names |= {word.casefold(): entity for word in (entity.iri, entity.slug, *entity.labels.values())}
         return names
+
+    def table(self, name: str) -> Tabular:
+        """Return a table of the build: claims, entities or links; `.to_pandas()` makes a frame, `.to_csv()` bytes."""
+        if name not in TABLES:
+            raise UsageError(f"unknown table '{name}'; {did_you_mean(name, TABLES) or 'one of ' + ', '.join(TABLES)}")
+        return table(name, self.views)
 
     @property
     def entities(self) -> tuple[EntityView, ...]:

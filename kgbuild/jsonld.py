@@ -27,6 +27,7 @@ _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,14}")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _GEN_DELIMS: Final = (":", "/", "?", "#", "[", "]", "@")
 _IN_PAGES: Final = {mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
+_DIRECTIONS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FIRST: Final = ("rdfs", "rdf", "skos", "dcterms", "prov", "schema", "oa", "np", "npx", "biolink", "sssom")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _WIDTH: Final = 100
@@ -344,11 +345,26 @@ def _one_or_all(values: Sequence[Json]) -> Json:
     return values[0] if len(values) == 1 else list(values)
 
 
-def _text(value: Json) -> bytes:
-    text = _rendered(value, 0)
+def in_page(value: object) -> str:
+    """Spell a value as JSON on one line that can stand inside a script element.
+
+    What could end the element is escaped, and so are the marks that turn the direction of text.
+
+    >>> in_page({"a": "</script>"})
+    '{"a":"\\\\u003c/script\\\\u003e"}'
+    """
+    text = _escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _escaped(text: str) -> str:
     for mark, escaped in _IN_PAGES.items():
         text = text.replace(mark, escaped)
-    return f"{text}\n".encode()
+    return text
+
+
+def _text(value: Json) -> bytes:
+    return f"{_escaped(_rendered(value, 0))}\n".encode()
 
 
 def _rendered(value: Json, depth: int) -> str:

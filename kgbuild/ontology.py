@@ -6,7 +6,7 @@ Reads Turtle of the tool (`kgbuild/vocabulary/`) and of the project (`ontology/`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -65,6 +65,7 @@ class Ontology:
     triples: dict[str, tuple[ox.Triple, ...]]
     shapes: tuple[Source, ...]
     origins: dict[str, Span] = field(default_factory=dict)
+    prefixes: dict[str, str] = field(default_factory=dict)
 
     def predicate(self, slug: str) -> Predicate | None:
         """Return the relation of a slug or of one of its aliases."""
@@ -92,9 +93,11 @@ def read_ontology(project: Project, report: Report) -> Ontology:
     shapes = tuple(source for source in sources if Path(source.path).name.startswith("shapes"))
     triples: dict[str, list[ox.Triple]] = {"ontology": [], "schemes": []}
     origins: dict[str, Span] = {}
+    prefixes: dict[str, str] = {}
     for source in sources:
         found = parse_turtle(source, report)
         origins = locate(source) | origins
+        prefixes = dict(_PREFIX.findall(source.text)) | prefixes
         if source in shapes:
             continue
         graph = "schemes" if Path(source.path).name.startswith("schemes") else "ontology"
@@ -104,7 +107,8 @@ def read_ontology(project: Project, report: Report) -> Ontology:
                 report.add("KG404", "a blank node cannot be published", place, hint="give the node an IRI")
                 break
         triples[graph].extend(found)
-    return _terms({name: tuple(items) for name, items in triples.items()}, shapes, origins)
+    found_terms = _terms({name: tuple(items) for name, items in triples.items()}, shapes, origins)
+    return replace(found_terms, prefixes=prefixes)
 
 
 def _unread(root: Path, path: Path, report: Report) -> None:

@@ -11,8 +11,6 @@ A query file is plain SPARQL that any endpoint takes. Its leading comments say w
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -25,6 +23,7 @@ from kgbuild.diagnostics import Report, Span, UnreadableError, UsageError, did_y
 from kgbuild.project import Project
 from kgbuild.read.records import decimal
 from kgbuild.source import Source, read_source, relative, walk
+from kgbuild.spreadsheets import write_csv
 from kgbuild.store import Answer, Graph, QuerySyntaxError, Solutions, Store, Term, lexical, tokens
 from kgbuild.terms import XSD, compress, expand, in_language, iri, is_iri, literal
 
@@ -336,20 +335,9 @@ def write(answer: Answer, name: str, prefixes: dict[str, str]) -> bytes:
 
 
 def _csv(answer: Answer) -> bytes:
-    """Write CSV; a cell that a spreadsheet would run as a formula is kept as text by a leading apostrophe."""
     assert isinstance(answer, Solutions)
-    output = io.StringIO()
-    writer = csv.writer(output, lineterminator="\r\n")
-    writer.writerow(answer.variables)
-    for row in answer.rows:
-        cells = ["" if term is None else lexical(term) for term in row]
-        writer.writerow([_inert(cell) for cell in cells])
-    return output.getvalue().encode("utf-8")
-
-
-def _inert(cell: str) -> str:
-    runs = cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and decimal(cell) is None
-    return f"'{cell}" if runs else cell
+    rows = [["" if term is None else lexical(term) for term in row] for row in answer.rows]
+    return write_csv(answer.variables, rows)
 
 
 def results_json(answer: Answer) -> bytes:

@@ -23,6 +23,7 @@ _BOUNDS = {
     KGB + "maxExclusive": "less than ",
 }
 MATCHES = ("exactMatch", "closeMatch", "broadMatch", "narrowMatch", "relatedMatch")
+_WIDENING = MATCHES[:3]
 Node = dict[str, list[Term]]
 
 
@@ -340,6 +341,29 @@ class Views:
             definition=self.text(node, SKOS + "definition"),
             rank=int(rank) if rank else None,
         )
+
+    def match(self, iri: str, space: str, *, inherit: bool = False) -> str:
+        """Return the term of another vocabulary that a term of the ontology is mapped to, or the empty string.
+
+        The strongest of exact, close and broad match counts, for with a narrower one more would be said; of several the
+        first. With `inherit` a class without one takes that of the nearest class above it.
+        """
+        level = [iri]
+        seen: set[str] = set()
+        while level:
+            for strength in _WIDENING:
+                found = sorted(
+                    value
+                    for name in level
+                    for term in self.described.get(name, {}).get(SKOS + strength, ())
+                    if (value := lexical(term)).startswith(space)
+                )
+                if found:
+                    return found[0]
+            seen.update(level)
+            above = (self.described.get(name, {}).get(RDFS + "subClassOf", ()) for name in level)
+            level = sorted({lexical(term) for terms in above for term in terms} - seen) if inherit else []
+        return ""
 
     def _entities(self) -> Iterable[EntityView]:
         as_subject, as_object, mentioned = defaultdict(list), defaultdict(list), defaultdict(list)

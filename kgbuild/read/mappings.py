@@ -70,7 +70,16 @@ def read_mappings(source: Source, base: str, report: Report) -> MappingSet | Non
         version=texts.get("mapping_set_version"),
         mappings=tuple(found.values()),
         place=Place(header.span),
+        prefixes=prefixes,
+        texts=texts,
+        creators=_creators(header),
     )
+
+
+def _creators(header: yaml.Mapping) -> tuple[str, ...]:
+    _, value = header.entries.get("creator_label", (None, None))
+    values = value.items if isinstance(value, yaml.Sequence) else (value,)
+    return tuple(item.text for item in values if isinstance(item, yaml.Scalar))
 
 
 def _texts(header: yaml.Mapping, report: Report) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
+from kgbuild import schemaorg
 from kgbuild.diagnostics import Diagnostic, Severity
 from kgbuild.project import Project
 from kgbuild.site.facts import tally, withheld
@@ -254,12 +255,18 @@ class _Planner:
         yield from self._queries()
         yield self._vocabulary()
         yield self._report()
-        yield self._page("downloads.html", "downloads.html", queries=self.input.queries)
+        yield self._page("downloads.html", "downloads.html", queries=self.input.queries, data=self._dataset())
         yield self._page("about.html", "about.html", schemes=self.schemes)
         yield self._page("404.html", "404.html")
 
     def _page(self, path: str, template: str, **context: Any) -> Page:
-        known: dict[str, Any] = {"here": Here(self.site, path), "alternates": (), **self.shared, **context}
+        known: dict[str, Any] = {
+            "here": Here(self.site, path),
+            "alternates": (),
+            "data": None,
+            **self.shared,
+            **context,
+        }
         return Page(path, document(environment().get_template(template).render(known)))
 
     def _home(self) -> Page:
@@ -277,7 +284,14 @@ class _Planner:
             unsourced=sum(claim.basis.slug == "unsourced" for claim in claims),
             mappings=sum(len(entity.mappings) for entity in self.views.entities),
             sentences=len(self.views.sentences),
+            data=self._dataset(),
         )
+
+    def _dataset(self) -> schemaorg.Node:
+        articles = self.views.articles
+        files = [(item.path, item.label, item.media_type, item.size) for item in self.input.downloads]
+        modified = max((article.recorded for article in articles), default="")
+        return schemaorg.dataset(self.project, articles, files, modified)
 
     def _entities(self) -> Iterator[Page]:
         by_category = _grouped((entity.category.iri, entity) for entity in self.views.entities)
@@ -304,6 +318,7 @@ class _Planner:
             stated=_by_article(self.stated.get(entity.iri, ())),
             recorded=_by_article(self.recorded.get(entity.iri, ())),
             alternates=self._alternates(path, self.input.formats),
+            data=schemaorg.entity(entity, self.views, self.project),
         )
 
     def _inverse_groups(self, entity: EntityView) -> Iterator[Group]:
@@ -335,6 +350,7 @@ class _Planner:
                 rules=len(self.rules),
                 errors=self.errors,
                 alternates=self._alternates(path, formats),
+                data=schemaorg.claim(claim, self.views, self.project),
             )
 
     def _by_section(self, article: ArticleView) -> list[tuple[Link, list[ClaimView]]]:
@@ -357,7 +373,14 @@ class _Planner:
         for article in self.views.articles:
             path = article_path(article.id)
             alternates = self._alternates(path, self.input.formats)
-            yield self._page(path, "article.html", article=article, standing=self.by_sentence, alternates=alternates)
+            yield self._page(
+                path,
+                "article.html",
+                article=article,
+                standing=self.by_sentence,
+                alternates=alternates,
+                data=schemaorg.article(article, self.views, self.project),
+            )
 
     def _queries(self) -> Iterator[Page]:
         yield self._page("query/index.html", "queries.html", queries=self.input.queries)

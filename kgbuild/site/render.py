@@ -10,12 +10,14 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 from urllib.parse import quote
 
 import pyoxigraph as ox
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from kgbuild.schemaorg import script
 from kgbuild.site.facts import SEGMENTS, edge, facets, qualifiers, segments, tally
 from kgbuild.store import Term, lexical, tokens
 from kgbuild.terms import XSD, compress
@@ -54,6 +56,7 @@ def environment() -> Environment:
         "certainty": certainty,
         "edge": edge,
         "facets": facets,
+        "ld_json": ld_json,
         "n": counted,
         "plain": plain,
         "qualifiers": qualifiers,
@@ -117,6 +120,11 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{count / 1000:.0f} kB"
     return f"{count / 1_000_000:.1f} MB"
+
+
+def ld_json(node: Mapping[str, Any]) -> Markup:
+    """Spell a node as JSON inside a script element: a data block, which no browser runs."""
+    return Markup(script(node))  # noqa: S704  # `script` escapes what could end the element
 
 
 def short(iri: str) -> str:

@@ -1,0 +1,181 @@
+"""All editions, each registered once: `kgbuild build` writes them, `kgbuild export NAME` one, the site lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from kgbuild.diagnostics import UsageError, did_you_mean
+from kgbuild.editions import kgx, records, sssom
+from kgbuild.editions.edition import Edition, File, Material, name_of
+from kgbuild.editions.rdf12 import write_rdf12
+from kgbuild.editions.tables import table
+from kgbuild.formats import FORMATS, Format, write_format
+from kgbuild.project import Project
+
+
+def _graph(form: Format, material: Material) -> bytes:
+    return write_format(material.quads, form, material.project.prefixes, material.project.base)
+
+
+def _rdf12(material: Material) -> bytes:
+    return write_rdf12(material.quads)
+
+
+def _context(material: Material) -> bytes:
+    return material.resources.context.document()
+
+
+def _csv(name: str, material: Material) -> bytes:
+    return table(name, material.views).to_csv()
+
+
+def _parquet(name: str, material: Material) -> bytes:
+    project = material.project
+    metadata = {
+        "title": f"{project.title}: {name}",
+        "license": project.license,
+        "source": project.base,
+        "version": project.version,
+        "notice": "Claims of articles with their certainty, not facts; not medical advice.",
+    }
+    return table(name, material.views).to_parquet(metadata)
+
+
+def _formats() -> tuple[Edition, ...]:
+    union, named = "the union of all graphs; claims are reified", "every statement in its named graph"
+    return tuple(
+        Edition(
+            form.name,
+            f"data/{{name}}.{form.extension}",
+            form.media_type,
+            form.label,
+            named if form.graphs else union,
+            partial(_graph, form),
+        )
+        for form in FORMATS.values()
+    )
+
+
+_KGX: Final = "https://github.com/biolink/kgx/blob/master/specification/kgx-format.md"
+_SSSOM: Final = "https://w3id.org/sssom/spec"
+_TSV: Final = "text/tab-separated-values"
+_TABLES: Final = (
+    ("claims", "every claim with certainty, source and place"),
+    ("entities", "every entity with category and definition"),
+    ("links", "every link to another vocabulary"),
+)
+EDITIONS: Final[dict[str, Edition]] = {
+    item.name: item
+    for item in (
+        *_formats(),
+        Edition(
+            "rdf12", "data/{name}-rdf12.nq", "application/n-quads", "RDF 1.2 (N-Quads)",
+            "claims reify triple terms, which are not asserted; trusty IRIs hold for the RDF 1.1 form",
+            _rdf12, standard="https://www.w3.org/TR/rdf12-n-quads/",
+        ),
+        Edition(
+            "context", "data/context.jsonld", "application/ld+json", "JSON-LD context",
+            "the names that the JSON-LD files use", _context,
+        ),
+        *(Edition(name, f"data/{{name}}-{name}.csv", "text/csv", f"CSV: {name}", words, partial(_csv, name))
+          for name, words in _TABLES),
+        *(Edition(f"{name}-parquet", f"data/{{name}}-{name}.parquet", "application/vnd.apache.parquet",
+                  f"Parquet: {name}", words, partial(_parquet, name), package="pyarrow", extra="parquet")
+          for name, words in _TABLES),
+        Edition(
+            "kgx-nodes", "data/kgx/{name}_nodes.tsv", _TSV, "KGX nodes", "entities with Biolink categories",
+            kgx.write_nodes, standard=_KGX,
+        ),
+        Edition(
+            "kgx-edges", "data/kgx/{name}_edges.tsv", _TSV, "KGX edges",
+            "claims as Biolink edges, each with its certainty; advice and claims about claims are left out",
+            kgx.write_edges, standard=_KGX,
+        ),
+        Edition(
+            "kgx-readme", "data/kgx/README.md", "text/markdown", "KGX read-me",
+            "how to read the edges without losing their hedges", kgx.write_readme,
+        ),
+        Edition(
+            "sssom", "data/{name}.sssom.tsv", _TSV, "SSSOM: links", "all links of entities as one mapping set",
+            sssom.write_links, standard=_SSSOM,
+        ),
+        Edition(
+            "sssom-ontology", "data/{name}-ontology.sssom.tsv", _TSV, "SSSOM: ontology",
+            "mappings of the classes, predicates and concepts", sssom.write_terms, standard=_SSSOM,
+        ),
+        Edition(
+            "dcat", "dcat.ttl", "text/turtle", "DCAT 3", "a record of every file, with size and checksum",
+            records.write_dcat, about_files=True,
+        ),
+        Edition(
+            "citation", "CITATION.cff", "application/yaml", "Citation", "how to cite the graph (CFF 1.2)",
+            records.write_citation, about_files=True,
+        ),
+        Edition(
+            "ro-crate", "ro-crate-metadata.json", "application/ld+json", "RO-Crate", "the site as a research object",
+            records.write_ro_crate, about_files=True,
+        ),
+        Edition(
+            "croissant", "croissant.json", "application/ld+json", "Croissant", "files and columns for machine learning",
+            records.write_croissant, about_files=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def find_edition(name: str) -> Edition:
+    """Return an edition by name, file ending or media type, the first that fits; raise `UsageError` for none.
+
+    >>> find_edition("ttl").name, find_edition(".nq").name, find_edition("kgx-edges").name, find_edition("cff").name
+    ('turtle', 'nquads', 'kgx-edges', 'citation')
+    """
+    wanted = name.lower().removeprefix(".")
+    if wanted in EDITIONS:
+        return EDITIONS[wanted]
+    for item in EDITIONS.values():
+        if wanted == item.media_type or item.path.endswith(f".{wanted}"):
+            return item
+    endings = [item.path.rpartition(".")[2] for item in EDITIONS.values()]
+    hint = did_you_mean(wanted, [*EDITIONS, *endings])
+    raise UsageError(f"unknown format '{name}': {hint or 'one of ' + ', '.join(EDITIONS)}")
+
+
+def path_of(edition: Edition, project: Project) -> str:
+    """Return where an edition stands below the site."""
+    return edition.path.format(name=name_of(project))
+
+
+def write_editions(material: Material, keep: Callable[[Edition], bool] = lambda edition: True) -> dict[str, File]:
+    """Write editions in their order and return them by path; one whose package is missing is left out, with a note."""
+    missing: dict[str, list[Edition]] = {}
+    for edition in EDITIONS.values():
+        if not keep(edition):
+            continue
+        if not edition.available:
+            missing.setdefault(edition.package, []).append(edition)
+            continue
+        path = path_of(edition, material.project)
+        made = File(edition, path, edition.write(material))
+        if edition.about_files:
+            material.records[path] = made
+        else:
+            material.files[path] = made
+    for package, editions in missing.items():
+        names = ", ".join(edition.name for edition in editions)
+        material.note(f"left out, for {package} is not installed ({_install(editions[0])}): {names}")
+    return material.files | material.records
+
+
+def write_edition(edition: Edition, material: Material) -> bytes:
+    """Write one edition; raise `UsageError` where its package is missing."""
+    if not edition.available:
+        raise UsageError(f"'{edition.name}' needs {edition.package}: {_install(edition)}")
+    if edition.about_files:
+        write_editions(material, lambda item: not item.about_files)
+    return edition.write(material)
+
+
+def _install(edition: Edition) -> str:
+    return f"pip install 'kgbuild[{edition.extra}]'"
