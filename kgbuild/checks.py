@@ -245,7 +245,7 @@ def known_records(sources: Sources, report: Report) -> None:
 
 
 def known_judgements(sources: Sources, report: Report) -> None:
-    """Report alignments of unknown articles, claims, statements and criteria, and claims judged twice by one statement."""
+    """Report alignments of what is unknown, and claims judged twice by one statement."""
     articles = {article.id for article in sources.articles}
     claims = {claim.key for claim in sources.claims}
     statements = {statement.key for statement in statements_of(sources)}
