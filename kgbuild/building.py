@@ -175,6 +175,10 @@ def _resources(material: Material) -> Iterator[tuple[str, bytes]]:
         iri = project.article(article.id)
         yield f"article/{article.id}.ttl", resources.turtle(iri)
         yield f"article/{article.id}.jsonld", resources.jsonld(iri)
+    for dataset in compilation.sources.datasets:
+        iri = project.dataset(dataset.id)
+        yield f"dataset/{dataset.id}.ttl", resources.turtle(iri)
+        yield f"dataset/{dataset.id}.jsonld", resources.jsonld(iri)
     for item in compilation.nanopublications():
         yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", resources.trig(item.iri)
         if item is not compilation.index:

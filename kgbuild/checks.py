@@ -5,10 +5,11 @@ A check is a function in `CHECKS`. What can be said of RDF is said by the shapes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from kgbuild.claims import KINDS, Claim
+from kgbuild.claims import KINDS, Claim, Place
+from kgbuild.datasets import FITS, NOT_COVERED, RECORD_KINDS, DatasetStatement
 from kgbuild.diagnostics import Related, Report, Span, did_you_mean
 from kgbuild.sources import Sources
 
@@ -20,6 +21,12 @@ def check_sources(sources: Sources, report: Report) -> Sources:
     for check in CHECKS:
         check(sources, report)
     return replace(sources, claims=tuple(_resolve_alias(sources, claim) for claim in sources.claims))
+
+
+def statements_of(sources: Sources) -> Iterator[DatasetStatement]:
+    """Return every statement of every dataset."""
+    for dataset in sources.datasets:
+        yield from dataset.statements
 
 
 def _resolve_alias(sources: Sources, claim: Claim) -> Claim:
@@ -48,6 +55,14 @@ def unique_ids(sources: Sources, report: Report) -> None:
             once("section", f"{article.id}/{section.id}", section.place.of("id"))
     for claim in sources.claims:
         once("claim", claim.key, claim.place.of("id"))
+    for dataset in sources.datasets:
+        once("dataset", dataset.id, dataset.place.of("id"))
+        for key, place in dataset.places():
+            once("statement or record", key, place.of("id"))
+    for alignments in sources.alignments:
+        once("article's alignments", alignments.article, alignments.place.of("article"))
+        for criterion in alignments.criteria:
+            once("criterion", f"{alignments.article}/{criterion.id}", criterion.place.of("id"))
 
 
 def known_entities(sources: Sources, report: Report) -> None:
@@ -84,6 +99,12 @@ def known_entities(sources: Sources, report: Report) -> None:
     for mapping_set in sources.mappings:
         for mapping in mapping_set.mappings:
             known_entity(mapping.subject, mapping.place.of("subject_id"))
+    for statement in statements_of(sources):
+        for key, thing in (("subject", statement.subject), ("object", statement.object)):
+            if thing.kind == "entity":
+                known_entity(thing.id, statement.place.of(key))
+    for alignments in sources.alignments:
+        known_entity(alignments.judge, alignments.place.of("judge"))
 
 
 def known_terms(sources: Sources, report: Report) -> None:
@@ -108,6 +129,22 @@ def known_terms(sources: Sources, report: Report) -> None:
         for qualifier in claim.qualifiers:
             span = place.of(f"qualifiers.{qualifier.type}")
             known("KG206", "qualifier type", qualifier.type, ontology.concepts["qualifierType"], span)
+    for statement in statements_of(sources):
+        place = statement.place
+        known("KG205", "predicate", statement.predicate, sorted(ontology.predicates), place.of("predicate"))
+        known("KG206", "polarity", statement.polarity, ontology.concepts["polarity"], place.of("polarity"))
+        known("KG206", "subject-match", statement.subject_match, FITS, place.of("subject-match"))
+        for qualifier in statement.qualifiers:
+            span = place.of(f"qualifiers.{qualifier.type}")
+            known("KG206", "qualifier type", qualifier.type, ontology.concepts["qualifierType"], span)
+    for dataset in sources.datasets:
+        for record in dataset.records:
+            known("KG206", "kind of record", record.kind, RECORD_KINDS, record.place.of("kind"))
+            known("KG206", "design", record.design, ontology.concepts["design"], record.place.of("design"))
+    verdicts = [verdict for verdict in ontology.concepts["alignment"] if verdict != NOT_COVERED]
+    for alignments in sources.alignments:
+        for alignment in alignments.alignments:
+            known("KG206", "verdict", alignment.verdict, verdicts, alignment.place.of("verdict"))
 
 
 def known_sentences(sources: Sources, report: Report) -> None:
@@ -190,6 +227,56 @@ def allowed_quotes(sources: Sources, report: Report) -> None:
             report.add("KG212", message, claim.place.of("quote"), hint=hint)
 
 
+def known_records(sources: Sources, report: Report) -> None:
+    """Report source records that no table describes, and records that no statement is taken from."""
+    for dataset in sources.datasets:
+        known = {record.id for record in dataset.records}
+        used = set()
+        for statement in dataset.statements:
+            for number, name in enumerate(statement.records):
+                used.add(name)
+                if name not in known:
+                    span = statement.place.of(f"record[{number}]")
+                    report.add("KG702", f"unknown source record '{name}'", span, hint=did_you_mean(name, known))
+        for record in dataset.records:
+            if record.id not in used:
+                message = f"no statement is taken from the record '{record.id}'"
+                report.add("KG708", message, record.place.of("id"), hint="state what it says, or remove it")
+
+
+def known_judgements(sources: Sources, report: Report) -> None:
+    """Report alignments of what is unknown, and claims judged twice by one statement."""
+    articles = {article.id for article in sources.articles}
+    claims = {claim.key for claim in sources.claims}
+    statements = {statement.key for statement in statements_of(sources)}
+    judged: dict[tuple[str, str], Place] = {}
+    for alignments in sources.alignments:
+        article = alignments.article
+        if article not in articles:
+            hint = did_you_mean(article, articles)
+            report.add("KG707", f"unknown article '{article}'", alignments.place.of("article"), hint=hint)
+            continue
+        criteria = {criterion.id for criterion in alignments.criteria}
+        for alignment in alignments.alignments:
+            place = alignment.place
+            if alignment.claim not in claims or not alignment.claim.startswith(f"{article}/"):
+                own = [name.partition("/")[2] for name in claims if name.startswith(f"{article}/")]
+                name = alignment.claim.removeprefix(f"{article}/")
+                report.add("KG208", f"unknown claim '{name}'", place.of("claim"), hint=did_you_mean(name, own))
+            if alignment.statement not in statements:
+                hint = did_you_mean(alignment.statement, statements) or "name it as dataset/id"
+                message = f"unknown dataset statement '{alignment.statement}'"
+                report.add("KG704", message, place.of("statement"), hint=hint)
+            if alignment.criterion is not None and alignment.criterion not in criteria:
+                hint = did_you_mean(alignment.criterion, criteria) or "criteria stand at the top of the file"
+                report.add("KG706", f"unknown criterion '{alignment.criterion}'", place.of("criterion"), hint=hint)
+            first = judged.setdefault((alignment.claim, alignment.statement), place)
+            if first is not place:
+                related = [Related(first.of("statement"), "first judged here")]
+                message = f"the claim is judged twice by '{alignment.statement}'"
+                report.add("KG705", message, place.of("statement"), related=related)
+
+
 CHECKS: tuple[Check, ...] = (
     unique_ids,
     known_entities,
@@ -198,4 +285,6 @@ CHECKS: tuple[Check, ...] = (
     known_claims,
     kept_hedges,
     allowed_quotes,
+    known_records,
+    known_judgements,
 )

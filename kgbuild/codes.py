@@ -1,7 +1,8 @@
 """The diagnostic codes: each with its severity and title; its worked example is `codes/CODE.md`.
 
 KG1xx files and settings, KG2xx claims and articles, KG3xx entities and mappings, KG4xx ontologies and queries,
-KG5xx the graph, KG6xx the site. Codes of SHACL shapes (S01, MR01, …) belong to the shapes files.
+KG5xx the graph, KG6xx the site, KG7xx datasets and alignments. Codes of SHACL shapes (S01, MR01, …) belong to the
+shapes files.
 """
 
 from __future__ import annotations
@@ -61,6 +62,14 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "KG502": ("error", "rule cannot run"),
     "KG601": ("error", "broken link"),
     "KG602": ("error", "two pages at one path"),
+    "KG701": ("error", "dataset without its tables"),
+    "KG702": ("error", "unknown source record"),
+    "KG703": ("error", "invalid DOI or PMID"),
+    "KG704": ("error", "unknown dataset statement"),
+    "KG705": ("error", "judged twice"),
+    "KG706": ("error", "unknown criterion"),
+    "KG707": ("error", "unknown article"),
+    "KG708": ("warning", "source record that nothing uses"),
 }
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kgbuild import describe
+from kgbuild import describe, tiers
 from kgbuild.checks import check_sources
 from kgbuild.diagnostics import FindingsError, Report, UsageError
 from kgbuild.mint import Nanopublication, context_of, index
@@ -167,6 +167,8 @@ def _descriptions(
         yield from describe.describe_entity(entity, project, ontology)
     for mapping_set in sources.mappings:
         yield from describe.describe_mappings(mapping_set, project)
+    yield from tiers.describe_datasets(sources)
+    yield from tiers.describe_alignments(sources)
     yield from describe.describe_ontology(ontology, project)
     yield from describe.describe_whole(sources, whole.iri, recorded)
     asserted = f"<{project.graph('asserted')}>"

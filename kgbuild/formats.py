@@ -391,6 +391,7 @@ _WRITERS: Final[dict[str, Callable[[Sequence[Quad], Mapping[str, str], str], byt
 _CLAIM: Final = f"<{KGB}Claim>"
 _ENTITY: Final = f"<{KGB}Entity>"
 _SENTENCE: Final = f"<{KGB}Sentence>"
+_STATEMENT: Final = f"<{KGB}datasetStatement>"
 _RECORD_OF: Final = {f"<{SSSOM}subject_id>", f"<{KGB}articleClaim>"}
 _GRAPHS_OF: Final = {f"<{NP}{name}>" for name in ("hasAssertion", "hasProvenance", "hasPublicationInfo")}
 
@@ -401,7 +402,8 @@ class Resources:
     What belongs to a resource: the triples about it and its fragments, from every graph. To a claim also its
     nanopublication, and the sentences it was read from; to an entity also the records of its links, every claim that
     names it with all its facets and its source, and the plain triples with it that those claims license: none stands
-    without its claim, no statement without its hedge. Judgements that align a claim with a dataset stand beside it.
+    without its claim, no statement without its hedge. Judgements that align a claim with a dataset stand beside it,
+    with the statements they rest on. To a dataset belongs all of its graph.
     """
 
     def __init__(self, nquads: bytes | Sequence[Quad], prefixes: Mapping[str, str], base: str) -> None:
@@ -451,6 +453,10 @@ class Resources:
         found = set(self._with_fragments(term))
         for record in self._records.get(term, ()):
             found.update(self._with_fragments(record))
+        for statement in {quad[3] for quad in found if quad[2] == _STATEMENT}:
+            found.update(self._with_fragments(statement))
+        if iri.startswith(f"{self.base}dataset/"):
+            found.update(self._graphs.get(f"<{self.base}graph/dataset-{iri.rpartition('/')[2]}>", ()))
         if term in self._nanopublication:
             found.update(self._published(self._nanopublication[term]))
         elif term in self._heads:

@@ -200,7 +200,7 @@ def _assertion(claim: Claim, me: str, language: str, context: Context) -> list[t
         if quantity is not None:
             node = f"{me[:-1]}#{name}>"
             triples.append((me, _KGB["subjectQuantity" if name[0] == "s" else "objectQuantity"], node))
-            triples += [(node, predicate, value) for predicate, value in _quantity(quantity)]
+            triples += [(node, predicate, value) for predicate, value in quantity_pairs(quantity)]
     counts: dict[str, int] = {}
     for qualifier in claim.qualifiers:
         counts[qualifier.type] = counts.get(qualifier.type, 0) + 1
@@ -210,7 +210,8 @@ def _assertion(claim: Claim, me: str, language: str, context: Context) -> list[t
     return triples
 
 
-def _quantity(quantity: Quantity) -> list[tuple[str, str]]:
+def quantity_pairs(quantity: Quantity) -> list[tuple[str, str]]:
+    """Return the properties of a quantity: its type, unit and numbers."""
     bounds = {
         f"<{SCHEMA}value>": quantity.value,
         f"<{SCHEMA}minValue>": quantity.minimum,

@@ -19,7 +19,7 @@ from kgbuild.terms import KGB, OWL, RDFS, SKOS, TYPE, kebab
 
 _PREFIX = re.compile(r"^@prefix\s+([\w-]*):\s*<([^>]*)>", re.MULTILINE)
 _SUBJECT = re.compile(r"<[^>\s]*>|[\w-]*:[\w-]+(?:\.[\w-]+)*(?=[\s;,.])")
-SCHEMES = ("certainty", "modality", "polarity", "frequency", "basis", "qualifierType", "alignment")
+SCHEMES = ("certainty", "modality", "polarity", "frequency", "basis", "qualifierType", "alignment", "design")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Project:
             "id": self.base + "id/",
             "claim": self.base + "claim/",
             "article": self.base + "article/",
+            "dataset": self.base + "dataset/",
             "graph": self.base + "graph/",
         }
         return dict(sorted((PREFIXES | own).items()))
@@ -84,6 +85,14 @@ class Project:
     def article(self, slug: str) -> str:
         """Return the IRI of an article."""
         return f"{self.base}article/{slug}"
+
+    def dataset(self, key: str) -> str:
+        """Return the IRI of a dataset, or by its dataset/id that of a statement or record in it."""
+        return f"{self.base}dataset/{key}"
+
+    def alignment(self, key: str) -> str:
+        """Return the IRI of the alignments of an article, or of one of them."""
+        return f"{self.base}alignment/{key}"
 
     def graph(self, name: str) -> str:
         """Return the IRI of a named graph."""

@@ -1,17 +1,20 @@
-"""All sources of a project, read into values: settings, ontologies, entities, articles with claims, mappings."""
+"""All sources of a project, read into values: settings, ontologies, and the files below `data/`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kgbuild.claims import Article, Claim, Entity, MappingSet
+from kgbuild.datasets import AlignmentSet, Dataset
 from kgbuild.diagnostics import Report, Span
 from kgbuild.ontology import Ontology, read_ontology
 from kgbuild.project import Project
+from kgbuild.read.alignments import read_alignments
 from kgbuild.read.articles import read_article
+from kgbuild.read.datasets import read_dataset
 from kgbuild.read.entities import read_entities
 from kgbuild.read.mappings import read_mappings
 from kgbuild.read.sentences import read_sentences, verify_sentences
@@ -19,6 +22,7 @@ from kgbuild.source import Source, decode, read_source, relative, walk
 
 SENTENCES = ".sentences.tsv"
 MAPPINGS = ".sssom.tsv"
+RECORDS = ".records.tsv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Sources:
     claims: tuple[Claim, ...]
     entities: tuple[Entity, ...]
     mappings: tuple[MappingSet, ...]
+    datasets: tuple[Dataset, ...] = ()
+    alignments: tuple[AlignmentSet, ...] = ()
 
 
 def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | None = None) -> Sources:
@@ -62,7 +68,35 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
         for source in _files(project, "data/mappings", (MAPPINGS,), report)
         if (mapping_set := read_mappings(source, project.base, report)) is not None
     ]
-    return Sources(project, ontology, tuple(anchored), tuple(claims), tuple(entities), tuple(sets))
+    judged = [
+        alignments
+        for source in _files(project, "data/alignments", (".yaml",), report)
+        if (alignments := read_alignments(source, project.language, report)) is not None
+    ]
+    return Sources(
+        project,
+        ontology,
+        tuple(anchored),
+        tuple(claims),
+        tuple(entities),
+        tuple(sets),
+        tuple(_datasets(project, report)),
+        tuple(judged),
+    )
+
+
+def _datasets(project: Project, report: Report) -> Iterator[Dataset]:
+    """Read every dataset with the tables beside it."""
+    sources = {source.path: source for source in _files(project, "data/datasets", (".yaml", ".tsv"), report)}
+    for path, source in sources.items():
+        if path.endswith(".yaml"):
+            stem = path.removesuffix(".yaml")
+            statements, records = sources.get(f"{stem}.tsv"), sources.get(f"{stem}{RECORDS}")
+            dataset = read_dataset(source, statements, records, project.language, report)
+            if dataset is not None:
+                yield dataset
+        elif f"{path.removesuffix('.tsv').removesuffix('.records')}.yaml" not in sources:
+            report.add("KG113", f"no dataset belongs to {path}", Span(path))
 
 
 def _files(project: Project, folder: str, endings: tuple[str, ...], report: Report) -> list[Source]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import pyoxigraph as ox
 
 from kgbuild.claims import CLAIM_FIELDS, ENTITY_FIELDS, Place
+from kgbuild.datasets import DATASET_FIELDS, RECORD_FIELDS, STATEMENT_FIELDS, VERDICT_FIELDS
 from kgbuild.diagnostics import Report, Severity, Span
 from kgbuild.ontology import locate
 from kgbuild.project import Project
@@ -24,7 +25,8 @@ from kgbuild.terms import DCTERMS, RDFS, SH, compress
 
 Description = dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]
 ENGINES = ("auto", "pyshacl")
-_KEYS = {field.property: field.key for field in (*ENTITY_FIELDS, *CLAIM_FIELDS) if field.property}
+_TIERS = (*VERDICT_FIELDS, *RECORD_FIELDS, *STATEMENT_FIELDS, *DATASET_FIELDS)
+_KEYS = {field.property: field.key for field in (*_TIERS, *ENTITY_FIELDS, *CLAIM_FIELDS) if field.property}
 _SEVERITIES = {"Violation": Severity.ERROR, "Warning": Severity.WARNING, "Info": Severity.NOTE}
 
 
@@ -292,6 +294,15 @@ def origins_of(sources: Sources, nanopublications: Iterable[tuple[str, str]]) ->
         for sentence in article.sentences:
             places[f"{me}#s{sentence.number}"] = sentence.place
             places[f"{me}#s{sentence.number}-position"] = sentence.place
+    for dataset in sources.datasets:
+        places[project.dataset(dataset.id)] = dataset.place
+        places |= {project.dataset(key): place for key, place in dataset.places()}
+    for alignments in sources.alignments:
+        me = project.alignment(alignments.article)
+        places[me] = alignments.place
+        places |= {f"{me}#{criterion.id}": criterion.place for criterion in alignments.criteria}
+        for alignment in alignments.alignments:
+            places[project.alignment(f"{alignment.claim}/{alignment.statement}")] = alignment.place
     places |= {iri: claims[key] for iri, key in nanopublications if key in claims}
     return Origins(places)
 

@@ -12,7 +12,11 @@ from functools import cached_property
 
 import pyoxigraph as ox
 
-from kgbuild.store import Solutions, Store, Term, lexical
+from kgbuild.evidence import AlignmentView, DatasetView, Evidence
+from kgbuild.nodes import ConceptView as ConceptView
+from kgbuild.nodes import Link as Link
+from kgbuild.nodes import Node, one
+from kgbuild.store import Solutions, Store, lexical
 from kgbuild.terms import DCTERMS, KGB, NP, OA, PROV, RDF, RDFS, SCHEMA, SKOS, SSSOM, TYPE, compress, in_language, kebab
 
 _BOUNDS = {
@@ -24,33 +28,6 @@ _BOUNDS = {
 }
 MATCHES = ("exactMatch", "closeMatch", "broadMatch", "narrowMatch", "relatedMatch")
 _WIDENING = MATCHES[:3]
-Node = dict[str, list[Term]]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A named thing: its IRI, its label, and what it is (entity, claim, article, sentence, term)."""
-
-    iri: str
-    label: str
-    kind: str = "term"
-
-    def __str__(self) -> str:
-        return self.label
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptView:
-    """A term of a scheme: slug, label, definition, and rank where the scheme is ordered."""
-
-    iri: str
-    slug: str
-    label: str
-    definition: str = ""
-    rank: int | None = None
-
-    def __str__(self) -> str:
-        return self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +88,8 @@ class ClaimView:
     confidence: str = ""
     note: str = ""
     quote: str = ""
+    alignments: tuple[AlignmentView, ...] = ()
+    """What datasets and studies say to it: support first; one of verdict not-covered where they say nothing."""
     plain: bool = False
     """Whether `graph/asserted` holds the triple, licensed by this claim or by another that says the same."""
 
@@ -275,6 +254,16 @@ class Views:
         return tuple(self._articles())
 
     @cached_property
+    def evidence(self) -> Evidence:
+        """Return what datasets state and how claims align with it."""
+        return Evidence(self)
+
+    @property
+    def datasets(self) -> tuple[DatasetView, ...]:
+        """Return all datasets in the order of their identifiers."""
+        return self.evidence.datasets
+
+    @cached_property
     def sentences(self) -> dict[str, SentenceView]:
         """Return all sentences by IRI."""
         positions = self.nodes("?s a oa:TextPositionSelector .")
@@ -326,7 +315,7 @@ class Views:
         """Return a thing by name; what it is follows from its IRI unless given."""
         if not kind:
             rest = iri.removeprefix(self.base)
-            known = {"id": "entity", "claim": "claim", "article": "article"}
+            known = {"id": "entity", "claim": "claim", "article": "article", "dataset": "dataset"}
             kind = known.get(rest.split("/")[0], "term") if rest != iri else "term"
         return Link(iri, self.label(iri), kind)
 
@@ -539,6 +528,7 @@ class _ClaimReader:
             confidence=one(known, KGB + "extractionConfidence"),
             note=views.text(node, SKOS + "note"),
             quote=views.text(known, KGB + "quote"),
+            alignments=views.evidence.alignments.get(iri, ()),
             plain=triple in self.asserted,
         )
 
@@ -563,9 +553,3 @@ def by_language(node: Node, predicate: str) -> dict[str, list[str]]:
         if isinstance(term, ox.Literal):
             texts[(term.language or "").lower()].append(term.value)
     return texts
-
-
-def one(node: Node, predicate: str) -> str:
-    """Return the first value of a property in lexical form, or the empty string."""
-    values = node.get(predicate)
-    return lexical(values[0]) if values else ""

@@ -51,6 +51,8 @@ NOTATIONS = {
     "qualifierTypeScheme": """population route form timing dose scope condition cause context part subject-amount embedded topic
         intensity degree extent mechanism role importance rank location alternative-object completeness""",
     "alignmentScheme": "supports disputes neutral not-covered",
+    "designScheme": """randomized-trial uncontrolled-trial meta-analysis-of-trials systematic-review meta-analysis-of-cohorts
+        case-control-study in-vitro-study computational-study narrative-review fact-sheet""",
 }
 UNRESTRICTING = "intensity degree extent mechanism role importance rank alternative-object completeness"
 EVIDENCE_LABELS = {

@@ -14,9 +14,10 @@ from typing import Final
 
 from kgbuild.claims import PLAIN_KINDS
 from kgbuild.editions.edition import Material
+from kgbuild.nodes import one
 from kgbuild.store import lexical
 from kgbuild.terms import BIOLINK, KGB, PREFIXES, compress
-from kgbuild.views import ClaimView, EntityView, Views, one
+from kgbuild.views import ClaimView, EntityView, Views
 
 NODE_COLUMNS: Final = ("id", "category", "name", "description", "synonym", "xref", "iri", "provided_by")
 EDGE_COLUMNS: Final = (

@@ -12,10 +12,12 @@ from kgbuild.claims import Field, Kind, Place, Qualifier, Quantity, Reference
 from kgbuild.diagnostics import Report, Span, did_you_mean
 from kgbuild.read.yaml import Mapping, Scalar, Sequence, Value
 from kgbuild.source import forbidden, name_of
-from kgbuild.terms import is_language, is_slug
+from kgbuild.terms import is_iri, is_language, is_slug
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_PERIOD = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2]))?\Z")
+_THING = re.compile(r"[A-Za-z][A-Za-z0-9._-]*:[^\s:][^\s]*\Z")
 _PARAGRAPHS = frozenset({"definition", "note", "quote"})
 _REFERENCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)?\Z")
 
@@ -57,7 +59,7 @@ class Record:
                 return self._localized(field, value)
             case Kind.LOCALIZED_LIST:
                 return self._localized_list(field, value)
-            case Kind.REFERENCES | Kind.TEXTS | Kind.INTEGERS:
+            case Kind.REFERENCES | Kind.TEXTS | Kind.INTEGERS | Kind.ADDRESSES:
                 return self._many(field, value)
             case Kind.OBJECT:
                 return self._object(field, value)
@@ -105,6 +107,21 @@ class Record:
                 return text == "true"
             case Kind.DATE:
                 return self._date(text, value.span)
+            case Kind.PERIOD:
+                return text if _PERIOD.match(text) else self._date(text, value.span)
+            case Kind.ADDRESS | Kind.ADDRESSES:
+                return self._address(text, value.span)
+            case Kind.NUMBER:
+                number = decimal(text)
+                if number is None:
+                    self.report.add("KG210", f"'{text}' is not a number", value.span, hint="such as 300 or 0.5")
+                return number
+            case Kind.THING:
+                if not (_THING.match(text) or is_slug(text)):
+                    hint = "name an entity, or a term of another vocabulary as prefix:name"
+                    self.report.add("KG202", f"'{text}' is not an identifier", value.span, hint=hint)
+                    return None
+                return text
             case Kind.DIGEST:
                 if not _DIGEST.match(text):
                     self.report.add(
@@ -151,6 +168,12 @@ class Record:
             else:
                 return text
         self.report.add("KG203", f"'{text}' is not a date", span, hint="write it as YYYY-MM-DD")
+        return None
+
+    def _address(self, text: str, span: Span) -> str | None:
+        if is_iri(text) and text.startswith(("http://", "https://")):
+            return text
+        self.report.add("KG306", f"'{text}' is no address", span, hint="such as https://example.org/a")
         return None
 
     def _many(self, field: Field, value: Value) -> tuple[Any, ...] | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from kgbuild.claims import PLAIN_KINDS
+from kgbuild.evidence import AlignmentSetView, AlignmentView, CriterionView
 from kgbuild.views import ClaimView, ConceptView, Link
 
 SEGMENTS = 5
@@ -22,6 +23,15 @@ class Facet:
     name: str
     value: Link | ConceptView | str
     fragment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The alignments of a claim that share a verdict and a reason."""
+
+    reason: str
+    criterion: CriterionView | None
+    alignments: tuple[AlignmentView, ...]
 
 
 def segments(certainty: ConceptView) -> int:
@@ -97,6 +107,51 @@ def withheld(claim: ClaimView, restricting: Collection[str]) -> tuple[str, ...]:
     if narrowed:
         reasons.append(f"it is limited by a qualifier ({', '.join(narrowed)})")
     return tuple(reasons)
+
+
+def weighed(claim: ClaimView) -> list[tuple[ConceptView, list[Weighed]]]:
+    """Return what datasets and studies say to a claim, by verdict and reason, in the order of its alignments."""
+    verdicts: dict[str, ConceptView] = {}
+    found: dict[str, dict[str, list[AlignmentView]]] = {}
+    for alignment in claim.alignments:
+        if alignment.statement is not None:
+            verdicts[alignment.verdict.slug] = alignment.verdict
+            found.setdefault(alignment.verdict.slug, {}).setdefault(alignment.reason, []).append(alignment)
+    return [
+        (verdicts[slug], [Weighed(reason, same[0].criterion, tuple(same)) for reason, same in reasons.items()])
+        for slug, reasons in found.items()
+    ]
+
+
+def stands(claim: ClaimView) -> str:
+    """Return in a few words how a claim stands to datasets and studies, or the empty string where none was asked."""
+    counts = Counter(alignment.verdict.slug for alignment in claim.alignments if alignment.statement is not None)
+    words = {"supports": ("supports", "support"), "disputes": ("disputes", "dispute"), "neutral": ("decides", "decide")}
+    parts = []
+    for slug, (one, many) in words.items():
+        if count := counts[slug]:
+            parts.append(f"{count} {one if count == 1 else many} {'nothing' if slug == 'neutral' else 'it'}")
+    if parts:
+        return f"Of the statements of datasets and studies, {', '.join(parts)}"
+    return "Not covered by the datasets of this graph" if claim.alignments else ""
+
+
+def covering(judgement: AlignmentSetView, claims: Iterable[ClaimView]) -> list[tuple[str, int]]:
+    """Count the claims of a judged article by how datasets and studies stand to them."""
+    counts: Counter[str] = Counter()
+    for claim in claims:
+        if claim.article.iri == judgement.article.iri:
+            counts[_outcome({alignment.verdict.slug for alignment in claim.alignments})] += 1
+    order = ("Supported", "Supported and disputed", "Disputed", "Left open", "Not covered")
+    return [(words, counts[words]) for words in order if counts[words]]
+
+
+def _outcome(verdicts: Collection[str]) -> str:
+    if "supports" in verdicts:
+        return "Supported and disputed" if "disputes" in verdicts else "Supported"
+    if "disputes" in verdicts:
+        return "Disputed"
+    return "Left open" if "neutral" in verdicts else "Not covered"
 
 
 def tally(claims: Iterable[ClaimView]) -> list[tuple[ConceptView, int]]:

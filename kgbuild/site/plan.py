@@ -16,15 +16,17 @@ from markupsafe import Markup
 
 from kgbuild import schemaorg
 from kgbuild.diagnostics import Diagnostic, Severity
+from kgbuild.evidence import StatementView
+from kgbuild.nodes import Link
 from kgbuild.project import Project
 from kgbuild.site.facts import tally, withheld
-from kgbuild.site.render import Here, Site, anchor, document, environment, is_number
+from kgbuild.site.render import Here, Site, anchor, document, environment, is_number, place
 from kgbuild.site.vocabulary import KINDS, Ontology, Term, ontologies, schemes, terms
 from kgbuild.store import Answer, Graph, Solutions, lexical
 from kgbuild.store import Term as Node
 from kgbuild.terms import KGB
 from kgbuild.validate import Shapes
-from kgbuild.views import ArticleView, ClaimView, EntityView, Link, Views
+from kgbuild.views import ArticleView, ClaimView, EntityView, Views
 
 ROWS = 500
 """Rows of an answer shown on its page; the files beside it hold all of them."""
@@ -33,6 +35,9 @@ TOLD = frozenset(
     ("claim", "certainty", "modality", "polarity", "frequency", "said", "basis", "sentence", "section", "source")
 )
 """Columns of an answer that repeat what the card of a claim says."""
+
+STATEMENTS = 5
+"""Statements of one dataset shown on the page of an entity; the page of the dataset lists all of them."""
 
 _MEDIA = {
     "ttl": "text/turtle",
@@ -165,6 +170,15 @@ def article_path(slug: str) -> str:
     return f"article/{anchor(slug)}.html"
 
 
+def dataset_path(slug: str) -> str:
+    """Return the path of a dataset's page.
+
+    >>> dataset_path("usda-sr28")
+    'dataset/usda-sr28.html'
+    """
+    return f"dataset/{anchor(slug)}.html"
+
+
 def query_path(name: str) -> str:
     """Return the path of a query's page.
 
@@ -209,6 +223,7 @@ class _Planner:
         self.stated = _grouped((claim.attributed_to.iri, claim) for claim in claims)
         self.recorded = _grouped((claim.extractor.iri, claim) for claim in claims if claim.extractor)
         self.about = {entity.iri: _about(entity) for entity in site.views.entities}
+        self.evidence = site.views.evidence
         self.rules = _rules(site)
         self.errors = sum(finding.severity >= Severity.ERROR for finding in site.findings)
         self.followers = _followers(claims)
@@ -219,6 +234,7 @@ class _Planner:
             "site": site,
             "project": site.project,
             "articles": site.views.articles,
+            "datasets": site.views.datasets,
             "publishers": _publishers(claims),
             "article_path": article_path,
             "query_path": query_path,
@@ -238,10 +254,20 @@ class _Planner:
                 yield section.iri, f"{path}#{anchor(section.id)}"
                 for sentence in section.sentences:
                     yield sentence.iri, f"{path}#s{sentence.number}"
+        for dataset in self.views.datasets:
+            path = dataset_path(dataset.id)
+            yield dataset.iri, path
+            yield from ((record.iri, f"{path}#{anchor(record.id)}") for record in dataset.records)
+            yield from ((statement.iri, f"{path}#{anchor(statement.id)}") for statement in dataset.statements)
+        if self.views.datasets:
+            yield from ((judged.iri, f"dataset/index.html#{place(judged)}") for judged in self.evidence.judgements)
+            yield from ((rule.iri, f"dataset/index.html#{place(rule)}") for rule in self.evidence.criteria.values())
         for entity in self.views.entities:
             yield entity.iri, entity_path(entity.slug)
         for claim in self.views.claims:
             yield claim.iri, claim_path(claim.key)
+            for alignment in claim.alignments:
+                yield alignment.iri, f"{claim_path(claim.key)}#{place(alignment)}"
             digest = claim.nanopublication.removeprefix(self.project.base + "np/")
             if digest != claim.nanopublication:
                 yield claim.nanopublication, f"np/{anchor(digest)}.trig"
@@ -252,6 +278,7 @@ class _Planner:
         yield from self._entities()
         yield from self._claims()
         yield from self._articles()
+        yield from self._datasets()
         yield from self._queries()
         yield self._vocabulary()
         yield self._report()
@@ -317,6 +344,7 @@ class _Planner:
             claims=self.about[entity.iri],
             stated=_by_article(self.stated.get(entity.iri, ())),
             recorded=_by_article(self.recorded.get(entity.iri, ())),
+            states=_by_dataset(self.evidence.about(entity.iri)),
             alternates=self._alternates(path, self.input.formats),
             data=schemaorg.entity(entity, self.views, self.project),
         )
@@ -380,6 +408,24 @@ class _Planner:
                 standing=self.by_sentence,
                 alternates=alternates,
                 data=schemaorg.article(article, self.views, self.project),
+            )
+
+    def _datasets(self) -> Iterator[Page]:
+        if not self.views.datasets:
+            return
+        criteria, judgements = self.evidence.criteria.values(), self.evidence.judgements
+        yield self._page("dataset/index.html", "datasets.html", criteria=criteria, judgements=judgements)
+        judged = _grouped(
+            (alignment.statement.iri, alignment)
+            for claim in self.views.claims
+            for alignment in claim.alignments
+            if alignment.statement is not None
+        )
+        for dataset in self.views.datasets:
+            path = dataset_path(dataset.id)
+            alternates = self._alternates(path, self.input.formats)
+            yield self._page(
+                path, "dataset.html", dataset=dataset, judged=judged, claims=self.claims, alternates=alternates
             )
 
     def _queries(self) -> Iterator[Page]:
@@ -504,6 +550,21 @@ def _by_size(groups: Iterable[Group]) -> list[Group]:
 def _by_article(claims: Iterable[ClaimView]) -> list[tuple[Link, list[ClaimView]]]:
     found = _grouped((claim.article.iri, claim) for claim in claims)
     return [(group[0].article, group) for _, group in sorted(found.items())]
+
+
+def _by_dataset(statements: Iterable[StatementView]) -> list[tuple[Link, list[StatementView], int]]:
+    """Group statements by dataset: the dataset, the first few, those that fit best first, and how many there are."""
+    found = _grouped((statement.dataset.iri, statement) for statement in statements)
+    return [
+        (
+            group[0].dataset,
+            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact"}))[
+                :STATEMENTS
+            ],
+            len(group),
+        )
+        for _, group in sorted(found.items())
+    ]
 
 
 def _publishers(claims: Iterable[ClaimView]) -> list[Link]:

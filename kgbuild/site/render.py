@@ -17,11 +17,13 @@ import pyoxigraph as ox
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from kgbuild.evidence import AlignmentSetView, AlignmentView, CriterionView
+from kgbuild.nodes import ConceptView, Link
 from kgbuild.schemaorg import script
-from kgbuild.site.facts import SEGMENTS, edge, facets, qualifiers, segments, tally
+from kgbuild.site.facts import SEGMENTS, covering, edge, facets, qualifiers, segments, stands, tally, weighed
 from kgbuild.store import Term, lexical, tokens
 from kgbuild.terms import XSD, compress
-from kgbuild.views import ClaimView, ConceptView, Link
+from kgbuild.views import ClaimView
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NONCHARACTERS = "".join(chr(plane * 0x10000 + last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
@@ -54,16 +56,20 @@ def environment() -> Environment:
     found.filters |= {
         "anchor": anchor,
         "certainty": certainty,
+        "covering": covering,
         "edge": edge,
         "facets": facets,
         "ld_json": ld_json,
         "n": counted,
+        "place": place,
         "plain": plain,
         "qualifiers": qualifiers,
         "short": short,
         "size": size,
         "sparql": highlighted,
+        "stands": stands,
         "tally": tally,
+        "weighed": weighed,
     }
     return found
 
@@ -107,6 +113,14 @@ def anchor(text: str) -> str:
     """
     spelt = _UNSAFE.sub(lambda found: f"~{ord(found[0]):02x}", text) or "~"
     return spelt if len(spelt) <= _LONGEST else f"{spelt[:80]}~{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def place(judged: AlignmentView | AlignmentSetView | CriterionView) -> str:
+    """Spell the fragment at which the page of a claim or of all datasets shows an alignment or a criterion."""
+    tail = judged.iri.partition("/alignment/")[2] or judged.iri
+    if isinstance(judged, AlignmentView):
+        tail = "/".join(tail.split("/")[2:])
+    return f"beside-{anchor(tail)}"
 
 
 def size(count: int) -> str:

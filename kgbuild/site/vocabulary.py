@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kgbuild.nodes import Node, one
 from kgbuild.project import Project
 from kgbuild.site.render import anchor
 from kgbuild.store import lexical
 from kgbuild.terms import DCTERMS, KGB, OWL, RDFS, SCHEMA, SKOS, TYPE, compress
-from kgbuild.views import MATCHES, Node, Views, one
+from kgbuild.views import MATCHES, Views
 
 _NAMED = (
     (RDFS + "subClassOf", "Below"),
