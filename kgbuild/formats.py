@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pyoxigraph as ox
 
 from kgbuild import jsonld
-from kgbuild.diagnostics import UnreadableError, UsageError, did_you_mean
+from kgbuild.diagnostics import UnreadableError, UsageError
 from kgbuild.jsonld import graph_order, natural, nearness, parse_literal
 from kgbuild.terms import KGB, NP, NPX, OA, PROV, RDF, RDFS, SSSOM, TYPE, XSD, literal
 from kgbuild.trusty import Quad
@@ -43,20 +43,6 @@ FORMATS: Final[dict[str, Format]] = {
         Format("rdfxml", "rdf", "application/rdf+xml", "RDF/XML", graphs=False),
     )
 }
-
-
-def find_format(name: str) -> Format:
-    """Return a format by name, file extension or media type; raise `UsageError` where there is none.
-
-    >>> find_format("ttl").name, find_format(".nq").name, find_format("application/ld+json").name
-    ('turtle', 'nquads', 'jsonld')
-    """
-    wanted = name.lower().removeprefix(".")
-    for item in FORMATS.values():
-        if wanted in {item.name, item.extension, item.media_type}:
-            return item
-    hint = did_you_mean(wanted, [*FORMATS, *(item.extension for item in FORMATS.values())])
-    raise UsageError(f"unknown format '{name}': {hint or 'one of ' + ', '.join(FORMATS)}")
 
 
 def write_format(nquads: bytes | Sequence[Quad], form: Format, prefixes: Mapping[str, str], base: str) -> bytes:
