@@ -106,7 +106,8 @@ class Record:
             case Kind.DATE:
                 return self.date(text, value.span)
             case Kind.PERIOD:
-                return text if _PERIOD.match(text) else self.date(text, value.span)
+                hint = "write it as YYYY, YYYY-MM or YYYY-MM-DD"
+                return text if _PERIOD.match(text) else self.date(text, value.span, hint)
             case Kind.ADDRESS | Kind.ADDRESSES:
                 return self.address(text, value.span)
             case Kind.NUMBER:
@@ -154,7 +155,7 @@ class Record:
             return None
         return number
 
-    def date(self, text: str, span: Span) -> str | None:
+    def date(self, text: str, span: Span, hint: str = "write it as YYYY-MM-DD") -> str | None:
         if _DATE.match(text):
             try:
                 datetime.date.fromisoformat(text)
@@ -162,7 +163,7 @@ class Record:
                 pass
             else:
                 return text
-        self.report.add("KG203", f"'{text}' is not a date", span, hint="write it as YYYY-MM-DD")
+        self.report.add("KG203", f"'{text}' is not a date", span, hint=hint)
         return None
 
     def address(self, text: str, span: Span) -> str | None:
