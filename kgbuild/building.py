@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kgbuild.claims import AnchorState
@@ -20,7 +21,7 @@ from kgbuild.compilation import Compilation, Timings, compile_project, gate
 from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.editions.edition import Material, name_of
 from kgbuild.editions.records import robots, sitemap
-from kgbuild.editions.registry import EDITIONS, find_edition, write_edition, write_editions
+from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, write_edition, write_editions
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
@@ -87,7 +88,7 @@ def check(
 ) -> Built:
     """Do everything a build does but writing; raise `FindingsError` at the gate of a broken stage."""
     compilation = compile_project(start, texts=texts, engine=engine, timings=timings)
-    plan = plan_build(compilation)
+    plan = plan_build(compilation, render=False)
     return Built(
         compilation.project,
         plan.figures,
@@ -139,8 +140,11 @@ def _missing() -> str:
     return "".join(f"-without-{package}" for package in packages)
 
 
-def plan_build(compilation: Compilation) -> Plan:
-    """Plan every file of the site and check links and paths; raise `FindingsError` where one is broken."""
+def plan_build(compilation: Compilation, *, render: bool = True) -> Plan:
+    """Plan every file of the site and check links and paths; raise `FindingsError` where one is broken.
+
+    Without `render` the files beside the pages are named but empty: only RDF/XML, which can refuse a term, is written.
+    """
     project, report, timings = compilation.project, compilation.report, compilation.timings
     material = Material(compilation)
     with timings.stage("query"):
@@ -149,9 +153,12 @@ def plan_build(compilation: Compilation) -> Plan:
         gate(report)
         asked = [(query, answer) for query, answer in answers if answer is not None]
     with timings.stage("export"):
-        files = {path: file.data for path, file in write_editions(material).items()}
+        if render:
+            files = {path: file.data for path, file in write_editions(material).items()}
+        else:
+            files = dict.fromkeys(name_editions(material), b"")
     with timings.stage("resources"):
-        files |= dict(_resources(material))
+        files |= {path: write() if render else b"" for path, write in _resources(material)}
     with timings.stage("site"):
         for query, answer in asked:
             files |= _answer_files(query, answer)
@@ -161,33 +168,45 @@ def plan_build(compilation: Compilation) -> Plan:
         check_links(pages, [*files, "SHA256SUMS"], report)
         gate(report)
         files |= pages
-        files["SHA256SUMS"] = _sums(files)
+        if render:
+            files["SHA256SUMS"] = _sums(files)
     return Plan(files, _figures(compilation, len(asked), len(pages)), tuple(material.notes))
 
 
-def _resources(material: Material) -> Iterator[tuple[str, bytes]]:
-    compilation, project, resources = material.compilation, material.project, material.resources
+def _resources(material: Material) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Return the files about one thing each, by path, to be written when asked for."""
+    compilation, project = material.compilation, material.project
     for entity in compilation.sources.entities:
         iri = project.entity(entity.id)
-        yield f"id/{entity.id}.ttl", resources.turtle(iri)
-        yield f"id/{entity.id}.jsonld", resources.jsonld(iri)
+        yield f"id/{entity.id}.ttl", partial(_describe, material, "turtle", iri)
+        yield f"id/{entity.id}.jsonld", partial(_describe, material, "jsonld", iri)
     for article in compilation.sources.articles:
         iri = project.article(article.id)
-        yield f"article/{article.id}.ttl", resources.turtle(iri)
-        yield f"article/{article.id}.jsonld", resources.jsonld(iri)
+        yield f"article/{article.id}.ttl", partial(_describe, material, "turtle", iri)
+        yield f"article/{article.id}.jsonld", partial(_describe, material, "jsonld", iri)
     for dataset in compilation.sources.datasets:
         iri = project.dataset(dataset.id)
-        yield f"dataset/{dataset.id}.ttl", resources.turtle(iri)
-        yield f"dataset/{dataset.id}.jsonld", resources.jsonld(iri)
+        yield f"dataset/{dataset.id}.ttl", partial(_describe, material, "turtle", iri)
+        yield f"dataset/{dataset.id}.jsonld", partial(_describe, material, "jsonld", iri)
     for item in compilation.nanopublications():
-        yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", resources.trig(item.iri)
+        yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", partial(_describe, material, "trig", item.iri)
         if item is not compilation.index:
             iri = project.claim(item.claim)
-            yield f"claim/{item.claim}.ttl", resources.turtle(iri)
-            yield f"claim/{item.claim}.jsonld", resources.jsonld(iri)
-            yield f"claim/{item.claim}.trig", resources.trig(item.iri)
-    yield "ns.ttl", resources.graph(project.graph("ontology"))
-    yield "void.ttl", resources.graph(project.graph("void"))
+            yield f"claim/{item.claim}.ttl", partial(_describe, material, "turtle", iri)
+            yield f"claim/{item.claim}.jsonld", partial(_describe, material, "jsonld", iri)
+            yield f"claim/{item.claim}.trig", partial(_describe, material, "trig", item.iri)
+    yield "ns.ttl", partial(_describe, material, "graph", project.graph("ontology"))
+    yield "void.ttl", partial(_describe, material, "graph", project.graph("void"))
+
+
+def _describe(material: Material, form: str, iri: str) -> bytes:
+    writers = {
+        "turtle": material.resources.turtle,
+        "jsonld": material.resources.jsonld,
+        "trig": material.resources.trig,
+        "graph": material.resources.graph,
+    }
+    return writers[form](iri)
 
 
 def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, bytes]:

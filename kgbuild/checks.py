@@ -237,7 +237,8 @@ def known_records(sources: Sources, report: Report) -> None:
                 used.add(name)
                 if name not in known:
                     span = statement.place.of(f"record[{number}]")
-                    report.add("KG702", f"unknown source record '{name}'", span, hint=did_you_mean(name, known))
+                    hint = did_you_mean(name, known) or "describe it in the table of records"
+                    report.add("KG702", f"unknown source record '{name}'", span, hint=hint)
         for record in dataset.records:
             if record.id not in used:
                 message = f"no statement is taken from the record '{record.id}'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -149,12 +149,12 @@ def path_of(edition: Edition, project: Project) -> str:
 
 def write_editions(material: Material, keep: Callable[[Edition], bool] = lambda edition: True) -> dict[str, File]:
     """Write editions in their order and return them by path; one whose package is missing is left out, with a note."""
-    missing: dict[str, list[Edition]] = {}
+    missing = []
     for edition in EDITIONS.values():
         if not keep(edition):
             continue
         if not edition.available:
-            missing.setdefault(edition.package, []).append(edition)
+            missing.append(edition)
             continue
         path = path_of(edition, material.project)
         made = File(edition, path, edition.write(material))
@@ -162,10 +162,26 @@ def write_editions(material: Material, keep: Callable[[Edition], bool] = lambda 
             material.records[path] = made
         else:
             material.files[path] = made
-    for package, editions in missing.items():
+    _note_missing(material, missing)
+    return material.files | material.records
+
+
+def _note_missing(material: Material, missing: Sequence[Edition]) -> None:
+    for package in dict.fromkeys(edition.package for edition in missing):
+        editions = [edition for edition in missing if edition.package == package]
         names = ", ".join(edition.name for edition in editions)
         material.note(f"left out, for {package} is not installed ({_install(editions[0])}): {names}")
-    return material.files | material.records
+
+
+def name_editions(material: Material) -> list[str]:
+    """Return the paths of the editions a build writes, and note what is left out.
+
+    RDF/XML is written all the same: it raises `UsageError` where a term cannot stand in it.
+    """
+    _graph(FORMATS["rdfxml"], material)
+    available = [edition for edition in EDITIONS.values() if edition.available]
+    _note_missing(material, [edition for edition in EDITIONS.values() if not edition.available])
+    return [path_of(edition, material.project) for edition in available]
 
 
 def write_edition(edition: Edition, material: Material) -> bytes:

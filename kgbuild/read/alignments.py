@@ -30,7 +30,7 @@ def read_alignments(source: Source, language: str, report: Report) -> AlignmentS
         hint = "alignments: followed by article, judged, judge and method"
         report.add("KG106", "the file has no 'alignments' record", root.span, hint=hint)
         return None
-    record = Record(head, ALIGNMENT_SET_FIELDS, "the alignments", language, report)
+    record = Record(head, ALIGNMENT_SET_FIELDS, "the record of alignments", language, report)
     article = str(record.values.get("article", ""))
     criteria = _criteria(top.get("criteria"), language, report)
     alignments = _alignments(top.get("claims"), article, language, report)

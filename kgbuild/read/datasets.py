@@ -217,6 +217,8 @@ def _quantity(record: Record, report: Report) -> Quantity | None:
     values: dict[str, Any] = record.values
     numbers: dict[str, Decimal] = {name: values[key] for key, name in _BOUNDS.items() if key in values}
     if not numbers:
+        if any(key in record.keys for key in _BOUNDS):
+            return None
         for key in ("unit", "measure", "interval", "observations"):
             if key in record.keys:
                 report.add("KG210", f"'{key}' is given without a number", record.keys[key], hint="give 'value'")

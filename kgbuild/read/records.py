@@ -108,7 +108,8 @@ class Record:
             case Kind.DATE:
                 return self._date(text, value.span)
             case Kind.PERIOD:
-                return text if _PERIOD.match(text) else self._date(text, value.span)
+                hint = "write it as YYYY, YYYY-MM or YYYY-MM-DD"
+                return text if _PERIOD.match(text) else self._date(text, value.span, hint)
             case Kind.ADDRESS | Kind.ADDRESSES:
                 return self._address(text, value.span)
             case Kind.NUMBER:
@@ -158,7 +159,7 @@ class Record:
             return None
         return number
 
-    def _date(self, text: str, span: Span) -> str | None:
+    def _date(self, text: str, span: Span, hint: str = "write it as YYYY-MM-DD") -> str | None:
         """Return a day as YYYY-MM-DD, or None after a finding."""
         if _DATE.match(text):
             try:
@@ -167,7 +168,7 @@ class Record:
                 pass
             else:
                 return text
-        self.report.add("KG203", f"'{text}' is not a date", span, hint="write it as YYYY-MM-DD")
+        self.report.add("KG203", f"'{text}' is not a date", span, hint=hint)
         return None
 
     def _address(self, text: str, span: Span) -> str | None:
