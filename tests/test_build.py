@@ -149,7 +149,7 @@ def test_a_really_full_disk_leaves_the_last_build(made: Path, tmp_path: Path) ->
     root = tmp_path / "small"
     root.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", root], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", root], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("needs the right to mount a tmpfs")
@@ -157,7 +157,7 @@ def test_a_really_full_disk_leaves_the_last_build(made: Path, tmp_path: Path) ->
         shutil.copytree(made, root, dirs_exist_ok=True)
         before = digests(root / "build")
         free = shutil.disk_usage(root).free
-        (root / "ballast").write_bytes(b"0" * (free - 3_000_000))
+        (root / "ballast").write_bytes(b"0" * (free - 4_000_000))
         done = subprocess.run(
             [sys.executable, "-m", "kgbuild", "-C", root, "build", "--force"],
             capture_output=True,

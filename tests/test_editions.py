@@ -186,7 +186,8 @@ def test_rdf12_is_read_by_others_and_asserts_no_hedged_triple(material: Material
     quads = list(ox.parse(data(material, "rdf12"), ox.RdfFormat.N_QUADS))
     stated = {quad.triple for quad in quads}
     reified = {quad.subject.value: quad.object for quad in quads if quad.predicate == REIFIES}  # type: ignore[union-attr]
-    assert len(reified) == len(material.views.claims)
+    statements = [statement for dataset in material.views.datasets for statement in dataset.statements]
+    assert len(reified) == len(material.views.claims) + len(statements)
     plain = {quad.triple for quad in quads if str(quad.graph_name).endswith("graph/asserted>")}
     for claim in material.views.claims:
         term = reified[claim.iri]

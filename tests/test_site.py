@@ -72,6 +72,7 @@ def beside(site: SiteInput) -> list[str]:
         files += [entity_path(entity.slug)[:-4] + extension for entity in site.views.entities]
         files += [f"article/{article.id}.{extension}" for article in site.views.articles]
         files += [claim_path(claim.key)[:-4] + extension for claim in site.views.claims]
+        files += [f"dataset/{dataset.id}.{extension}" for dataset in site.views.datasets]
     files += [claim_path(claim.key)[:-4] + "trig" for claim in site.views.claims]
     files += [
         f"np/{claim.nanopublication.rsplit('/', 1)[-1]}.trig" for claim in site.views.claims if claim.nanopublication
@@ -102,6 +103,7 @@ def test_every_page_is_planned() -> None:
     expected |= {f"id/{entity.slug}.html" for entity in views.entities}
     expected |= {f"claim/{claim.key}.html" for claim in views.claims}
     expected |= {f"article/{article.id}.html" for article in views.articles}
+    expected |= {"dataset/index.html"} | {f"dataset/{dataset.id}.html" for dataset in views.datasets}
     expected |= {f"query/{name}.html" for name in QUERIES}
     assert set(real_pages()) == expected
 
