@@ -144,7 +144,12 @@ def known_terms(sources: Sources, report: Report) -> None:
     verdicts = [verdict for verdict in ontology.concepts["alignment"] if verdict != NOT_COVERED]
     for alignments in sources.alignments:
         for alignment in alignments.alignments:
-            known("KG206", "verdict", alignment.verdict, verdicts, alignment.place.of("verdict"))
+            span = alignment.place.of("verdict")
+            if alignment.verdict == NOT_COVERED:
+                hint = "claims without a verdict are marked so by themselves"
+                report.add("KG206", f"the verdict '{NOT_COVERED}' is not for writing", span, hint=hint)
+            else:
+                known("KG206", "verdict", alignment.verdict, verdicts, span)
 
 
 def known_sentences(sources: Sources, report: Report) -> None:
