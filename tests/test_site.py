@@ -103,7 +103,6 @@ def test_every_page_is_planned() -> None:
     expected |= {f"id/{entity.slug}.html" for entity in views.entities}
     expected |= {f"claim/{claim.key}.html" for claim in views.claims}
     expected |= {f"article/{article.id}.html" for article in views.articles}
-    expected |= {"dataset/index.html"} | {f"dataset/{dataset.id}.html" for dataset in views.datasets}
     expected |= {f"query/{name}.html" for name in QUERIES}
     assert set(real_pages()) == expected
 
