@@ -104,6 +104,7 @@ def test_every_page_is_planned() -> None:
     expected |= {f"claim/{claim.key}.html" for claim in views.claims}
     expected |= {f"article/{article.id}.html" for article in views.articles}
     expected |= {f"query/{name}.html" for name in QUERIES}
+    expected |= {"dataset/index.html", *(f"dataset/{dataset.id}.html" for dataset in views.datasets)}
     assert set(real_pages()) == expected
 
 
