@@ -186,7 +186,7 @@ def syntax_error(error: SyntaxError) -> QuerySyntaxError:
 
 _TOKEN = re.compile(
     r"#[^\n]*|<[^<>\"{}|^`\\\s]*>|\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*'''"
-    r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[?$]\w+|[\w:.%-]+|.",
+    r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[?$]\w+|(?:[\w:.%-]|\\[^\w\s])+|.",
     re.DOTALL,
 )
 
@@ -205,5 +205,7 @@ def uses_service(sparql: str) -> bool:
 
     >>> uses_service("SELECT * { SERVICE <http://a/> { ?s ?p ?o } }"), uses_service("# SERVICE\\nASK {}")
     (True, False)
+    >>> uses_service("ASK { ?s a:b\\\\# ?o SERVICE <http://a/> {} }")  # an escaped # in a name starts no comment
+    True
     """
     return any(token.upper() in {"SERVICE", "LOAD"} for token in tokens(sparql))
