@@ -44,6 +44,14 @@ formats:
   context dcat citation ro-crate croissant   context and records of the release"""
 
 
+SERVE_HELP: Final = """\
+examples:
+  kgbuild build && kgbuild serve
+  kgbuild serve --host 0.0.0.0 --port 80 --base-url https://example.org/ --trusted-proxy 10.0.0.0/8
+
+A build that is made while the server runs is taken into service without a break. More: kgbuild/docs/serving.md"""
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = argparse.ArgumentParser(
@@ -95,6 +103,9 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("--endpoint", metavar="URL", help="ask a SPARQL 1.1 endpoint instead of the build")
     query.add_argument("--allow-service", action="store_true", help="let the query reach out with SERVICE")
 
+    serve = command("serve", _serve, "serve the build: pages, linked data, SPARQL, JSON", SERVE_HELP)
+    _add_serving(serve)
+
     test = command("test", _test, "compare the answers of the queries with the expected ones beside them")
     test.add_argument("--update", action="store_true", help="write the answers as the expected ones")
     _add_findings(test)
@@ -113,6 +124,23 @@ def parser() -> argparse.ArgumentParser:
     explain = command("explain", _explain, "tell what a code means, with an example and the fix")
     explain.add_argument("code", nargs="?", metavar="CODE", help="such as KG204 or S20; none: list them")
     return top
+
+
+def _add_serving(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)")
+    made.add_argument("--port", type=int, default=8000, help="port to listen at (8000; 0 takes a free one)")
+    made.add_argument("--base-url", metavar="URL", default="", help="address at which clients find the server")
+    made.add_argument("--workers", type=int, default=2, help="processes that answer queries (2)")
+    made.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds a query may run (10)")
+    made.add_argument("--memory", type=int, default=1024, metavar="MB", help="memory a query may take (1024)")
+    made.add_argument("--max-rows", type=int, default=100_000, metavar="N", help="rows an answer may have (100000)")
+    made.add_argument("--max-bytes", type=int, default=50, metavar="MB", help="size an answer may have (50)")
+    made.add_argument("--queue", type=int, default=64, metavar="N", help="queries that may wait (64)")
+    made.add_argument("--patience", type=float, default=10.0, metavar="S",
+                      help="seconds a client has to send its request and to take each part of the answer (10)")  # fmt: skip
+    made.add_argument("--trusted-proxy", metavar="NET", action="append", default=[],
+                      help="proxy whose X-Forwarded-For is believed: an address or a network")  # fmt: skip
+    made.add_argument("--access-log", metavar="FILE", default="", help="write a JSON line a request; - is stderr")
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:
@@ -341,6 +369,31 @@ def _store(options: argparse.Namespace) -> Store:
     store = compile_project(project.root).store
     store.services = options.allow_service
     return store
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from kgbuild.server.serving import serve
+    from kgbuild.server.settings import MEGABYTE, Limits, Settings
+
+    limits = Limits(
+        seconds=options.timeout,
+        memory=options.memory * MEGABYTE,
+        rows=options.max_rows,
+        bytes=options.max_bytes * MEGABYTE,
+        queue=options.queue,
+        patience=options.patience,
+    )
+    settings = Settings(
+        host=options.host,
+        port=options.port,
+        base_url=options.base_url,
+        workers=options.workers,
+        limits=limits,
+        trusted=tuple(options.trusted_proxy),
+        access_log=options.access_log,
+    )
+    serve(options.project, settings)
+    return 0
 
 
 def _list_queries(queries: Sequence[object]) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from kgbuild.server.jobs import HEAD, Job, Reply, pack_job
 from kgbuild.server.settings import Limits
-from kgbuild.server.turns import Turns
+from kgbuild.server.turns import BusyError, Turn, Turns
 
 LONG_AFTER = 0.2
 """Seconds after which a query counts as a long one."""
@@ -117,14 +117,13 @@ class Pool:
             self.idle.append(worker)
 
     async def ask(self, job: Job, client: str) -> Reply:
-        """Evaluate a job within the limits; raise `BusyError` where too many wait.
-
-        A job that exceeds its time or memory ends with its worker: status `time` or `memory`.
-        """
+        """Evaluate a job within the limits: `busy` where too many wait, `time` or `memory` where its worker was ended."""
         try:
             turn = await asyncio.wait_for(self.turns.take(client), self.limits.seconds)
+        except BusyError:
+            return Reply("busy", message="too many queries wait; try again in a moment")
         except TimeoutError:
-            return Reply("busy", message="no worker was free in time")
+            return Reply("busy", message="no worker was free in time; try again in a moment")
         self.busy += 1
         timer = asyncio.get_running_loop().call_later(LONG_AFTER, self._lengthen, turn)
         try:
@@ -134,10 +133,7 @@ class Pool:
             self.busy -= 1
             turn.release()
 
-    def _lengthen(self, turn: object) -> None:
-        from kgbuild.server.turns import Turn
-
-        assert isinstance(turn, Turn)
+    def _lengthen(self, turn: Turn) -> None:
         if not self.idle and not self.starting and not self.closed:
             self._spare()
         turn.lengthen()

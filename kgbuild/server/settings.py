@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from typing import Final
 
 from kgbuild.diagnostics import UsageError
 
-MEGABYTE = 1 << 20
+MEGABYTE: Final = 1 << 20
+NOTICE: Final = "Reports what articles claim, with source and certainty. Not medical advice."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,314 @@
+"""The web application: which part answers a request, and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from kgbuild.diagnostics import KgbuildError
+from kgbuild.project import Project
+from kgbuild.server import api, graphs, pages
+from kgbuild.server.cache import Cache
+from kgbuild.server.jobs import Job, Reply
+from kgbuild.server.operations import AccessLog, Metrics
+from kgbuild.server.pool import GoneError, Pool
+from kgbuild.server.replies import problem
+from kgbuild.server.resources import Resources
+from kgbuild.server.settings import MEGABYTE, Settings
+from kgbuild.server.snapshots import Snapshot, current_mark
+from kgbuild.server.sparql import METHODS, Endpoint, Kept, RefusedError, refused
+from kgbuild.server.turns import Turns
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+EVERY: Final = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Link, Location, Content-Location, Retry-After, Kgbuild-Limit"),
+    (b"content-security-policy", POLICY.encode()),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+LOOK: Final = 0.5
+"""Seconds between two looks for a new build."""
+
+
+@dataclass(slots=True)
+class Serving:
+    """One build with everything that answers from it."""
+
+    snapshot: Snapshot
+    pool: Pool
+    endpoint: Endpoint
+    resources: Resources
+    records: api.Records
+    users: int = 0
+    retired: bool = False
+
+    async def leave(self) -> None:
+        """Note that a request has ended; the last of a retired build closes it."""
+        self.users -= 1
+        if self.retired and not self.users:
+            await self.close()
+
+    async def retire(self) -> None:
+        """Close the build when its last request has ended."""
+        self.retired = True
+        if not self.users:
+            await self.close()
+
+    async def close(self) -> None:
+        """End the workers and let the folder go."""
+        await self.pool.close()
+        self.snapshot.close()
+
+
+class Application:
+    """An ASGI application over the builds of a project, one after the other."""
+
+    def __init__(self, project: Project, settings: Settings) -> None:
+        self.project, self.settings = project, settings
+        self.prefix = urlsplit(settings.base_url).path or "/"
+        self.turns = Turns(settings.workers, settings.workers, settings.limits.queue)
+        self.files: Cache[bytes] = Cache(64 * MEGABYTE)
+        self.answers: Cache[Kept] = Cache(64 * MEGABYTE)
+        self.metrics = Metrics(self)
+        self.log = AccessLog(settings.access_log)
+        self.current: Serving | None = None
+        self.looking: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or follow the life of the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    # Life
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except KgbuildError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Open the build that is there, and look for new ones from then on."""
+        self.current = await self._open()
+        self.looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def stop(self) -> None:
+        """End everything."""
+        if self.looking is not None:
+            self.looking.cancel()
+        if self.current is not None:
+            await self.current.close()
+            self.current = None
+        self.log.close()
+
+    async def _open(self) -> Serving:
+        snapshot = await asyncio.to_thread(Snapshot.open, self.project)
+        pool = Pool(snapshot.folder, self.settings.limits, self.project.prefixes, self.turns)
+        await pool.start(self.settings.workers)
+        return Serving(
+            snapshot=snapshot,
+            pool=pool,
+            endpoint=Endpoint(self._ask, snapshot.digest, self.answers, self.settings.limits.body),
+            resources=Resources(snapshot, self.prefix, self.files),
+            records=api.Records(snapshot),
+        )
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            mark = current_mark(self.project)
+            if self.current is None or mark is None or mark == self.current.snapshot.mark:
+                continue
+            with contextlib.suppress(KgbuildError, GoneError, OSError):
+                await self._swap()
+
+    async def _swap(self) -> None:
+        """Serve the build that is on the disk now; requests that have begun end on the one before."""
+        old, new = self.current, await self._open()
+        self.current = new
+        self.metrics.swaps.inc()
+        if old is not None:
+            await old.retire()
+
+    async def _ask(self, job: Job, client: str) -> Reply:
+        """Ask the workers of the build that is served; a build that went away meanwhile is replaced first."""
+        for _ in range(3):
+            serving = self.current
+            if serving is None:
+                break
+            serving.users += 1
+            try:
+                reply = await serving.pool.ask(job, client)
+                self.metrics.queries.labels(reply.status).inc()
+                return reply
+            except GoneError:
+                if serving is self.current:
+                    await self._swap()
+            finally:
+                await serving.leave()
+        return Reply("busy", message="the graph is being replaced; try again in a moment")
+
+    # Requests
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, status, size = perf_counter(), 500, 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *EVERY]
+            else:
+                size += len(message.get("body", b""))
+            await send(message)
+
+        request = Request(scope, receive)
+        path = self._path(scope["path"])
+        route = _route(path)
+        try:
+            response = await self._guarded(request, path)
+            await response(scope, receive, sending)
+        except (asyncio.CancelledError, ClientDisconnect):
+            status = 499
+        finally:
+            seconds = perf_counter() - started
+            self.metrics.note(route, status, seconds)
+            self.log.write(request, path, status, size, seconds)
+
+    def _path(self, path: str) -> str:
+        """Return a path below the base address."""
+        return path.removeprefix(self.prefix) if path.startswith(self.prefix) else path.lstrip("/")
+
+    async def _guarded(self, request: Request, path: str) -> Response:
+        try:
+            if request.method == "OPTIONS":
+                return _options(path)
+            serving = self.current
+            if serving is None:
+                raise RefusedError(503, "the server is starting or stopping", {"Retry-After": "2"})
+            serving.users += 1
+            try:
+                return await until_gone(request, self._respond(request, path, serving))
+            finally:
+                await serving.leave()
+        except RefusedError as error:
+            return refused(request, error)
+
+    async def _respond(self, request: Request, path: str, serving: Serving) -> Response:
+        if path == "sparql":
+            return await self._sparql(request, serving)
+        if request.method not in {"GET", "HEAD"}:
+            raise RefusedError(405, "this server is read-only", {"Allow": "GET, HEAD, OPTIONS"})
+        if path.startswith("-/"):
+            return await self._operations(request, path)
+        if path == "graph-store" or path.startswith("graph/"):
+            return await graphs.respond(request, path, serving.endpoint, self.project)
+        if path.startswith("api/") or path == "api":
+            return await api.respond(request, path, serving.snapshot, serving.endpoint, serving.records, self.address)
+        found = serving.resources.respond(request, path)
+        if found is None:
+            found = await graphs.describe(request, path, serving.endpoint, self.project)
+        if found is None:
+            raise RefusedError(404, "there is nothing at this address")
+        return found
+
+    async def _sparql(self, request: Request, serving: Serving) -> Response:
+        if request.method not in METHODS.split(", "):
+            raise RefusedError(405, "queries are asked with GET or POST", {"Allow": METHODS})
+        if request.method in {"GET", "HEAD"} and not request.url.query:
+            return pages.endpoint(request, f"{self.address}sparql", serving.snapshot)
+        return await serving.endpoint.respond(request)
+
+    async def _operations(self, request: Request, path: str) -> Response:
+        if path == "-/health":
+            return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
+        if path == "-/ready":
+            ready = self.current is not None and bool(self.current.pool.idle or self.current.pool.busy)
+            return Response(
+                "ready\n" if ready else "not ready\n", 200 if ready else 503, {"Cache-Control": "no-store"}, "text/plain"
+            )
+        if path == "-/metrics":
+            return self.metrics.respond()
+        raise RefusedError(404, "there is nothing at this address")
+
+    @property
+    def address(self) -> str:
+        """Return the address at which clients find the server."""
+        return self.settings.base_url or f"http://{_shown(self.settings.host)}:{self.settings.port}/"
+
+
+def _shown(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound here, only shown
+    return f"[{host}]" if ":" in host else host
+
+
+async def until_gone(request: Request, work: Awaitable[Response]) -> Response:
+    """Do a request's work, but stop when its client goes away."""
+    task = asyncio.ensure_future(work)
+    await asyncio.sleep(0)
+    if task.done():
+        return task.result()
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has gone; a body that is still being read tells that itself."""
+    if request.method == "POST":
+        while not getattr(request, "_stream_consumed", False):
+            await asyncio.sleep(0.05)
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _options(path: str) -> Response:
+    methods = METHODS if path == "sparql" else "GET, HEAD, OPTIONS"
+    headers = {
+        "Allow": methods,
+        "Access-Control-Allow-Methods": methods,
+        "Access-Control-Allow-Headers": "Accept, Content-Type, If-None-Match, Range",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(status_code=204, headers=headers)
+
+
+_ROUTES: Final = {"sparql", "graph-store", "graph", "api", "-", "id", "claim", "article", "dataset", "np", "data", "query"}
+
+
+def _route(path: str) -> str:
+    first = path.partition("/")[0]
+    return first if first in _ROUTES else "page"
+
+
