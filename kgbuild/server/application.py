@@ -47,6 +47,24 @@ LOOK: Final = 0.5
 """Seconds between two looks for a new build."""
 
 
+_SMALL: Final = 256 << 10
+"""Bytes of an answer that is kept ready to send."""
+_VARYING: Final = {b"accept": 1, b"accept-encoding": 2}
+_NOT_READY: Final = frozenset((b"if-none-match", b"range", b"if-range"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An answer as it goes over the wire."""
+
+    start: Message
+    body: Message
+    size: int
+
+    def __len__(self) -> int:
+        return self.size + 2000
+
+
 @dataclass(slots=True)
 class Serving:
     """One build with everything that answers from it."""
@@ -86,6 +104,7 @@ class Application:
         self.turns = Turns(settings.workers, settings.workers, settings.limits.queue)
         self.files: Cache[bytes] = Cache(64 * MEGABYTE)
         self.answers: Cache[Kept] = Cache(64 * MEGABYTE)
+        self.ready: Cache[Ready] = Cache(64 * MEGABYTE)
         self.metrics = Metrics(self)
         self.log = AccessLog(settings.access_log)
         self.current: Serving | None = None
@@ -176,7 +195,25 @@ class Application:
     # Requests
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started, status, size = perf_counter(), 500, 0
+        started = perf_counter()
+        path = self._path(scope["path"])
+        key = self._key(scope)
+        ready = self.ready.get(key) if key else None
+        if ready is not None:
+            await send(ready.start)
+            await send(ready.body)
+            status, size = 200, ready.size
+        else:
+            status, size = await self._made(scope, receive, send, path, key)
+        seconds = perf_counter() - started
+        self.metrics.note(_route(path), status, seconds)
+        self.log.write(scope, path, status, size, seconds)
+
+    async def _made(
+        self, scope: Scope, receive: Receive, send: Send, path: str, key: tuple[object, ...] | None
+    ) -> tuple[int, int]:
+        """Make an answer and send it; return its status and size, 499 where the client has gone."""
+        status, size = 499, 0
 
         async def sending(message: Message) -> None:
             nonlocal status, size
@@ -187,18 +224,37 @@ class Application:
                 size += len(message.get("body", b""))
             await send(message)
 
-        request = Request(scope, receive)
-        path = self._path(scope["path"])
-        route = _route(path)
-        try:
+        with contextlib.suppress(ClientDisconnect):
+            request = Request(scope, receive)
             response = await self._guarded(request, path)
+            if key is not None:
+                self._keep(key, response)
             await response(scope, receive, sending)
-        except (asyncio.CancelledError, ClientDisconnect):
-            status = 499
-        finally:
-            seconds = perf_counter() - started
-            self.metrics.note(route, status, seconds)
-            self.log.write(request, path, status, size, seconds)
+        return status, size
+
+    def _key(self, scope: Scope) -> tuple[object, ...] | None:
+        """Return what the answer to a request depends on, or None where it cannot be kept ready."""
+        if scope["method"] != "GET" or self.current is None:
+            return None
+        found = [scope["path"], scope["query_string"], None, None, self.current.snapshot.digest]
+        for name, value in scope["headers"]:
+            if name in _VARYING:
+                if found[1 + _VARYING[name]] is not None:
+                    return None
+                found[1 + _VARYING[name]] = value
+            elif name in _NOT_READY:
+                return None
+        return tuple(found)
+
+    def _keep(self, key: tuple[object, ...], response: Response) -> None:
+        """Keep a whole answer that has a validator ready to send."""
+        body = getattr(response, "body", None)
+        if response.status_code != 200 or "etag" not in response.headers or not isinstance(body, bytes):
+            return
+        if 0 < len(body) <= _SMALL:
+            headers = [*response.raw_headers, *EVERY]
+            start = {"type": "http.response.start", "status": 200, "headers": headers}
+            self.ready.put(key, Ready(start, {"type": "http.response.body", "body": body}, len(body)))
 
     def _path(self, path: str) -> str:
         """Return a path below the base address."""

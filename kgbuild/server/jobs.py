@@ -20,13 +20,10 @@ HEAD: Final = struct.Struct(">II")
 """The lengths of the JSON and of the body of a message, in bytes."""
 
 _RESULTS: Final = {
-    item.media_type: item
-    for item in (
-        ox.QueryResultsFormat.JSON,
-        ox.QueryResultsFormat.XML,
-        ox.QueryResultsFormat.CSV,
-        ox.QueryResultsFormat.TSV,
-    )
+    "application/sparql-results+json": ox.QueryResultsFormat.JSON,
+    "application/sparql-results+xml": ox.QueryResultsFormat.XML,
+    "text/csv": ox.QueryResultsFormat.CSV,
+    "text/tab-separated-values": ox.QueryResultsFormat.TSV,
 }
 _LEAST: Final = {"application/sparql-results+json": 3, "application/sparql-results+xml": 15}
 """The fewest bytes that a row takes; TSV and CSV need one."""

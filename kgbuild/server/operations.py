@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from kgbuild.diagnostics import UnreadableError
 
@@ -28,6 +28,7 @@ class Metrics:
         self.seconds = Histogram("kgbuild_request_seconds", "time to answer", ["route"], registry=registry)
         self.queries = Counter("kgbuild_queries", "queries by what became of them", ["outcome"], registry=registry)
         self.swaps = Counter("kgbuild_builds", "new builds taken into service", registry=registry)
+        self.children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         for name, words, value in (
             ("kgbuild_queue_depth", "queries that wait", lambda: application.turns.depth),
             ("kgbuild_running", "queries that run", lambda: sum(application.turns.held.values())),
@@ -37,8 +38,12 @@ class Metrics:
 
     def note(self, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self.requests.labels(route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        key = (route, status)
+        if key not in self.children:
+            self.children[key] = (self.requests.labels(route, str(status)), self.seconds.labels(route))
+        requests, durations = self.children[key]
+        requests.inc()
+        durations.observe(seconds)
 
     def respond(self) -> Response:
         """Answer with all metrics."""
@@ -59,14 +64,14 @@ class AccessLog:
             except OSError as error:
                 raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from error
 
-    def write(self, request: Request, path: str, status: int, size: int, seconds: float) -> None:
+    def write(self, scope: Scope, path: str, status: int, size: int, seconds: float) -> None:
         """Write the line of a request."""
         if self.stream is None:
             return
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "client": request.client.host if request.client else "",
-            "method": request.method if request.method in _METHODS else "?",
+            "client": scope["client"][0] if scope["client"] else "",
+            "method": scope["method"] if scope["method"] in _METHODS else "?",
             "path": f"/{path}"[:500],
             "status": status,
             "bytes": size,
