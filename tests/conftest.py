@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from kgbuild.compilation import Compilation, compile_project
+from servers import Server, built_project, serving
 
 GOOD = Path(__file__).parent / "broken" / "_good"
 ROOT = Path(__file__).parents[1]
@@ -49,3 +50,16 @@ def project_root() -> Path:
 def compilation() -> Compilation:
     """Compile the article's project once."""
     return compile_project(ROOT)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a copy of the article's project once."""
+    return built_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def server(built: Path) -> Iterator[Server]:
+    """Serve the article's project."""
+    with serving(built, "--timeout", "5") as running:
+        yield running

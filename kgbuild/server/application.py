@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -274,6 +275,11 @@ class Application:
                 await serving.leave()
         except RefusedError as error:
             return refused(request, error)
+        except ClientDisconnect:
+            raise
+        except Exception:  # noqa: BLE001  # the last gate: any fault of ours is one answer, and the server goes on
+            traceback.print_exc()
+            return problem(request, 500, "this is a fault of kgbuild; its server has noted it")
 
     async def _respond(self, request: Request, path: str, serving: Serving) -> Response:
         if path == "sparql":
@@ -315,7 +321,12 @@ class Application:
     @property
     def address(self) -> str:
         """Return the address at which clients find the server."""
-        return self.settings.base_url or f"http://{_shown(self.settings.host)}:{self.settings.port}/"
+        return self.settings.base_url or self.local
+
+    @property
+    def local(self) -> str:
+        """Return the address at which the server listens."""
+        return f"http://{_shown(self.settings.host)}:{self.settings.port}/"
 
 
 def _shown(host: str) -> str:

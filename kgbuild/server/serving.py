@@ -66,7 +66,8 @@ def _run(project: Project, settings: Settings, listening: socket.socket) -> None
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
             if self.started:
-                print(f"serving {application.address} (Ctrl-C stops)", file=sys.stderr, flush=True)
+                known = f" as {settings.base_url}" if settings.base_url else ""
+                print(f"serving {application.local}{known} (Ctrl-C stops)", file=sys.stderr, flush=True)
 
     config = uvicorn.Config(
         application,
