@@ -17,9 +17,7 @@ import brotli
 import pyoxigraph as ox
 import pytest
 import zstandard
-from servers import Server, built_project, copy_project, serving, until
-
-from kgbuild.building import build
+from servers import Server, copy_project, serving, until
 
 SELECT = "SELECT ?s ?label WHERE { ?s a kgb:Claim ; rdfs:label ?label } ORDER BY ?s LIMIT 3"
 CONSTRUCT = "CONSTRUCT { ?s ?p ?o } WHERE { GRAPH <https://w3id.org/magnesium-rls/graph/asserted> { ?s ?p ?o } }"
@@ -438,26 +436,26 @@ def test_the_same_query_is_evaluated_once(server: Server) -> None:
     assert asked() == before + 3, "what changes with time is asked each time"
 
 
-def test_a_new_build_comes_into_service_without_a_break(tmp_path: Path) -> None:
-    project = built_project(tmp_path)
+def test_a_new_build_comes_into_service_without_a_break(built: Path, tmp_path: Path) -> None:
+    project = shutil.copytree(built, tmp_path / "project")
     with serving(project) as server:
         label = "SELECT ?l { id:kale rdfs:label ?l FILTER(LANG(?l) = 'de') }"
         assert rows(server.query(label))[0]["l"]["value"] == "Grünkohl"
         source = next(path for path in (project / "data/entities").glob("*.yaml") if "id: kale\n" in path.read_text())
-        source.write_text(source.read_text().replace("de: Grünkohl\n", "de: Krauskohl\n"))
+        source.write_text(source.read_text().replace("de: Grünkohl\n", "de: Blattkohl\n"))
         builder = subprocess.Popen([sys.executable, "-m", "kgbuild", "-C", str(project), "build"], stderr=subprocess.DEVNULL)
         statuses = []
         end = time.monotonic() + 30
         while time.monotonic() < end:
             statuses.append(server.query(f"SELECT ?l {{ id:kale rdfs:label ?l }} LIMIT {1 + len(statuses)}").status)
             statuses.append(server.ask("id/kale.html").status)
-            if builder.poll() is not None and rows(server.query(label))[0]["l"]["value"] == "Krauskohl":
+            if builder.poll() is not None and rows(server.query(label))[0]["l"]["value"] == "Blattkohl":
                 break
             time.sleep(0.01)
         assert builder.returncode == 0
         assert set(statuses) == {200}
-        assert rows(server.query(label))[0]["l"]["value"] == "Krauskohl"
-        assert b"Krauskohl" in server.ask("id/kale.html").body
+        assert rows(server.query(label))[0]["l"]["value"] == "Blattkohl"
+        assert b"Blattkohl" in server.ask("id/kale.html").body
 
 
 def test_a_stop_lets_requests_end(built: Path) -> None:

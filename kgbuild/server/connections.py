@@ -13,10 +13,6 @@ from kgbuild.server.settings import Limits
 class _TooLongError(Exception):
     """A request whose address or headers are longer than allowed."""
 
-    def __init__(self, status: HTTPStatus) -> None:
-        super().__init__(status.phrase)
-        self.status = status
-
 
 def protocol(limits: Limits) -> type[HttpToolsProtocol]:
     """Return the protocol of connections within limits."""
@@ -25,6 +21,7 @@ def protocol(limits: Limits) -> type[HttpToolsProtocol]:
         """A connection that is cut off when its client is too slow or sends too much."""
 
         sent = 0
+        refusal = HTTPStatus.BAD_REQUEST
         waiting: asyncio.TimerHandle | None = None
         writing: asyncio.TimerHandle | None = None
 
@@ -48,13 +45,8 @@ def protocol(limits: Limits) -> type[HttpToolsProtocol]:
             if not self.transport.is_closing():
                 self.transport.abort()
 
-        def data_received(self, data: bytes) -> None:
-            try:
-                super().data_received(data)
-            except _TooLongError as error:
-                self._refuse(error.status)
-
-        def _refuse(self, status: HTTPStatus) -> None:
+        def send_400_response(self, msg: str) -> None:
+            status = self.refusal
             words = status.phrase.encode()
             head = f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
             self.transport.write(f"{head}Content-Length: {len(words)}\r\n\r\n".encode() + words)
@@ -69,13 +61,15 @@ def protocol(limits: Limits) -> type[HttpToolsProtocol]:
         def on_url(self, url: bytes) -> None:
             self.sent += len(url)
             if self.sent > limits.url:
-                raise _TooLongError(HTTPStatus.REQUEST_URI_TOO_LONG)
+                self.refusal = HTTPStatus.REQUEST_URI_TOO_LONG
+                raise _TooLongError
             super().on_url(url)
 
         def on_header(self, name: bytes, value: bytes) -> None:
             self.sent += len(name) + len(value) + 4
             if self.sent > limits.headers + limits.url:
-                raise _TooLongError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                self.refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                raise _TooLongError
             super().on_header(name, value)
 
         def on_message_complete(self) -> None:

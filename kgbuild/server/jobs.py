@@ -5,6 +5,7 @@ A worker holds one store, read-only. A message is a length, a line of JSON and a
 
 from __future__ import annotations
 
+import csv
 import json
 import struct
 from collections.abc import Mapping
@@ -170,8 +171,6 @@ def _more_rows(body: bytes, media: str, rows: int) -> bool:
     if media == "text/tab-separated-values":
         return body.count(b"\n") - 1 > rows
     if media == "text/csv":
-        import csv
-
         return sum(1 for _ in csv.reader(body.decode("utf-8").splitlines(keepends=True))) - 1 > rows
     answer = ox.parse_query_results(body, format=_RESULTS[media])
     return isinstance(answer, ox.QuerySolutions) and sum(1 for _ in answer) > rows

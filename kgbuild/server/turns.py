@@ -1,7 +1,7 @@
 """Whose turn it is: a bounded queue that serves clients in rotation, with a second lane for queries that take long.
 
 A query starts in the short lane. When it has run for a moment it moves to the long lane, if there is a place, so that
-quick queries do not wait behind slow ones. One client may hold half of all places and a quarter of the queue.
+quick queries do not wait behind slow ones. One client may hold all places but one, and a quarter of the queue.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Turns:
 
     def __init__(self, short: int, long: int, queue: int) -> None:
         self.short, self.long, self.queue = short, long, queue
-        self.each = max(1, (short + long) // 2)
+        self.each = max(1, short + long - 1)
         self.each_waiting = max(1, queue // 4)
         self.running_short = self.running_long = 0
         self.held: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class Turns:
             raise
 
     def grant(self) -> None:
-        """Give free places to those who wait: the client that was served longest ago comes first."""
+        """Give free places to those who wait, one client after the other."""
         while self.running_short < self.short:
             client = next((name for name in self.waiting if self.held[name] < self.each), None)
             if client is None:
