@@ -140,6 +140,9 @@ def _add_serving(made: argparse.ArgumentParser) -> None:
                       help="seconds a client has to send its request and to take each part of the answer (10)")  # fmt: skip
     made.add_argument("--trusted-proxy", metavar="NET", action="append", default=[],
                       help="proxy whose X-Forwarded-For is believed: an address or a network")  # fmt: skip
+    made.add_argument("--endpoint", metavar="URL", default="", help="ask a remote SPARQL store instead of the build")
+    made.add_argument("--endpoint-user", metavar="NAME", default="",
+                      help="user at the remote store; the password is KGBUILD_ENDPOINT_PASSWORD of the environment")  # fmt: skip
     made.add_argument("--access-log", metavar="FILE", default="", help="write a JSON line a request; - is stderr")
 
 
@@ -391,6 +394,8 @@ def _serve(options: argparse.Namespace) -> int:
         limits=limits,
         trusted=tuple(options.trusted_proxy),
         access_log=options.access_log,
+        endpoint=options.endpoint,
+        user=options.endpoint_user,
     )
     serve(options.project, settings)
     return 0

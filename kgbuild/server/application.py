@@ -7,6 +7,7 @@ import contextlib
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from kgbuild.server.cache import Cache
 from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.operations import AccessLog, Metrics
 from kgbuild.server.pool import GoneError, Pool
+from kgbuild.server.remote import Remote
 from kgbuild.server.replies import problem
 from kgbuild.server.resources import Resources
 from kgbuild.server.settings import MEGABYTE, Settings
@@ -96,13 +98,18 @@ class Serving:
         self.snapshot.close()
 
 
+def new_turns(settings: Settings) -> Turns:
+    """Return the places to run that a server has."""
+    return Turns(settings.workers, settings.workers, settings.limits.queue)
+
+
 class Application:
     """An ASGI application over the builds of a project, one after the other."""
 
-    def __init__(self, project: Project, settings: Settings) -> None:
-        self.project, self.settings = project, settings
+    def __init__(self, project: Project, settings: Settings, build: Path, remote: Remote | None = None) -> None:
+        self.project, self.settings, self.build, self.remote = project, settings, build, remote
         self.prefix = urlsplit(settings.base_url).path or "/"
-        self.turns = Turns(settings.workers, settings.workers, settings.limits.queue)
+        self.turns = remote.turns if remote else new_turns(settings)
         self.files: Cache[bytes] = Cache(64 * MEGABYTE)
         self.answers: Cache[Kept] = Cache(64 * MEGABYTE)
         self.ready: Cache[Ready] = Cache(64 * MEGABYTE)
@@ -147,9 +154,10 @@ class Application:
         self.log.close()
 
     async def _open(self) -> Serving:
-        snapshot = await asyncio.to_thread(Snapshot.open, self.project)
+        snapshot = await asyncio.to_thread(Snapshot.open, self.project, self.build)
         pool = Pool(snapshot.folder, self.settings.limits, self.project.prefixes, self.turns)
-        await pool.start(self.settings.workers)
+        if self.remote is None:
+            await pool.start(self.settings.workers)
         return Serving(
             snapshot=snapshot,
             pool=pool,
@@ -161,7 +169,7 @@ class Application:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
-            mark = current_mark(self.project)
+            mark = current_mark(self.build)
             if self.current is None or mark is None or mark == self.current.snapshot.mark:
                 continue
             with contextlib.suppress(KgbuildError, GoneError, OSError):
@@ -183,7 +191,7 @@ class Application:
                 break
             serving.users += 1
             try:
-                reply = await serving.pool.ask(job, client)
+                reply = await (self.remote or serving.pool).ask(job, client)
                 self.metrics.queries.labels(reply.status).inc()
                 return reply
             except GoneError:
@@ -310,7 +318,8 @@ class Application:
         if path == "-/health":
             return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
         if path == "-/ready":
-            ready = self.current is not None and bool(self.current.pool.idle or self.current.pool.busy)
+            pool = self.current.pool if self.current else None
+            ready = pool is not None and bool(self.remote or pool.idle or pool.busy)
             return Response(
                 "ready\n" if ready else "not ready\n", 200 if ready else 503, {"Cache-Control": "no-store"}, "text/plain"
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
@@ -20,7 +20,7 @@ from kgbuild.store import sorted_triples, syntax_error, tokens, uses_service
 HEAD: Final = struct.Struct(">II")
 """The lengths of the JSON and of the body of a message, in bytes."""
 
-_RESULTS: Final = {
+RESULT_FORMATS: Final = {
     "application/sparql-results+json": ox.QueryResultsFormat.JSON,
     "application/sparql-results+xml": ox.QueryResultsFormat.XML,
     "text/csv": ox.QueryResultsFormat.CSV,
@@ -105,15 +105,15 @@ def evaluate(store: ox.Store, job: Job, prefixes: dict[str, str], rows: int, mos
     try:
         answer = store.query(job.query, prefixes=prefixes, **_dataset(job))
         if isinstance(answer, ox.QueryTriples):
-            return _graph(answer, job.graph, prefixes, rows, most)
-        if job.results not in _RESULTS:
+            return write_graph(answer, job.graph, prefixes, rows, most)
+        if job.results not in RESULT_FORMATS:
             return Reply("media", message="the query gives a table or a truth value")
         return _table(answer, job.results, rows, most)
     except SyntaxError as error:
         found = syntax_error(error)
         return Reply("syntax", message=found.message, line=found.line, column=found.column)
     except _TooLargeError:
-        return Reply("size", message=f"the answer is larger than {most:,} bytes")
+        return _too_large(most)
     except OSError as error:
         return Reply("storage", message=str(error))
     except ValueError as error:
@@ -139,32 +139,42 @@ def names_dataset(sparql: str) -> bool:
     return any(token.upper() == "FROM" for token in tokens(sparql))
 
 
-def _graph(answer: ox.QueryTriples, media: str, prefixes: dict[str, str], rows: int, most: int) -> Reply:
+def write_graph(
+    triples: Iterable[ox.Triple], media: str, prefixes: dict[str, str], rows: int, most: int
+) -> Reply:
+    """Write a graph, sorted; one that is too large is refused."""
     form = ox.RdfFormat.from_media_type(media) if media else None
     if form is None:
         return Reply("media", message="the query gives a graph")
-    triples = list(islice(answer, rows + 1))
-    if len(triples) > rows:
+    kept = list(islice(triples, rows + 1))
+    if len(kept) > rows:
         return Reply("size", message=f"the answer has more than {rows:,} triples")
     used = {}
     if form in {ox.RdfFormat.TURTLE, ox.RdfFormat.TRIG}:
-        text = "".join(map(str, triples))
+        text = "".join(map(str, kept))
         used = {name: space for name, space in prefixes.items() if f"<{space}" in text}
     buffer = _Buffer(most)
-    ox.serialize(sorted_triples(triples), buffer, form, prefixes=used)  # type: ignore[arg-type]  # a file for writing
+    try:
+        ox.serialize(sorted_triples(kept), buffer, form, prefixes=used)  # type: ignore[call-overload]  # a file
+    except _TooLargeError:
+        return _too_large(most)
     return Reply("ok", b"".join(buffer.parts), media)
+
+
+def _too_large(most: int) -> Reply:
+    return Reply("size", message=f"the answer is larger than {most:,} bytes")
 
 
 def _table(answer: ox.QuerySolutions | ox.QueryBoolean, media: str, rows: int, most: int) -> Reply:
     buffer = _Buffer(most)
-    answer.serialize(buffer, _RESULTS[media])  # type: ignore[arg-type]  # a file for writing
+    answer.serialize(buffer, RESULT_FORMATS[media])  # type: ignore[arg-type]  # a file for writing
     body = b"".join(buffer.parts)
-    if isinstance(answer, ox.QuerySolutions) and _more_rows(body, media, rows):
+    if isinstance(answer, ox.QuerySolutions) and more_rows(body, media, rows):
         return Reply("size", message=f"the answer has more than {rows:,} rows")
     return Reply("ok", body, media)
 
 
-def _more_rows(body: bytes, media: str, rows: int) -> bool:
+def more_rows(body: bytes, media: str, rows: int) -> bool:
     """Count the rows of a written answer, where it is so long that there may be too many."""
     if len(body) <= rows * _LEAST.get(media, 1):
         return False
@@ -172,5 +182,5 @@ def _more_rows(body: bytes, media: str, rows: int) -> bool:
         return body.count(b"\n") - 1 > rows
     if media == "text/csv":
         return sum(1 for _ in csv.reader(body.decode("utf-8").splitlines(keepends=True))) - 1 > rows
-    answer = ox.parse_query_results(body, format=_RESULTS[media])
+    answer = ox.parse_query_results(body, format=RESULT_FORMATS[media])
     return isinstance(answer, ox.QuerySolutions) and sum(1 for _ in answer) > rows

@@ -5,13 +5,20 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgbuild.diagnostics import UnreadableError, UsageError
 from kgbuild.project import Project, load_project
 from kgbuild.server.settings import Settings
 
+if TYPE_CHECKING:
+    from kgbuild.server.remote import Remote
+
+MOST_QUADS = 1_000_000
+"""Quads of a remote store of which pages are made."""
 GRACE = 10
 """Seconds that requests have to end after a stop."""
 
@@ -23,11 +30,28 @@ def serve(start: Path | str = ".", settings: Settings | None = None) -> None:
     """
     settings = settings or Settings()
     project = load_project(Path(start))
-    if not (project.build / "report.json").is_file():
+    if not settings.endpoint and not (project.build / "report.json").is_file():
         raise UnreadableError(f"no build at {project.build}: run `kgbuild build` first")
-    listening = bind(settings.host, settings.port)
-    with listening:
-        _run(project, replace(settings, port=listening.getsockname()[1]), listening)
+    with bind(settings.host, settings.port) as listening:
+        settings = replace(settings, port=listening.getsockname()[1])
+        if settings.endpoint:
+            _run_remote(project, settings, listening)
+        else:
+            _run(project, settings, listening, project.build, None)
+
+
+def _run_remote(project: Project, settings: Settings, listening: socket.socket) -> None:
+    """Make pages of what a remote store holds, and send queries on to it."""
+    from kgbuild.server.application import new_turns
+    from kgbuild.server.gathering import gather
+    from kgbuild.server.remote import Remote, pull
+
+    remote = Remote(settings.endpoint, settings.limits, new_turns(settings), project.prefixes, settings.user)
+    remote.probe()
+    with tempfile.TemporaryDirectory(prefix="kgbuild-") as folder:
+        build = Path(folder) / "build"
+        gather(project, pull(remote, MOST_QUADS), build)
+        _run(project, settings, listening, build, remote)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -52,13 +76,15 @@ def _reason(host: str, port: int, error: Exception) -> str:
     return f"cannot listen at {host} port {port}: {getattr(error, 'strerror', None) or error}"
 
 
-def _run(project: Project, settings: Settings, listening: socket.socket) -> None:
+def _run(
+    project: Project, settings: Settings, listening: socket.socket, build: Path, remote: Remote | None
+) -> None:
     import uvicorn
 
     from kgbuild.server.application import Application
     from kgbuild.server.connections import protocol
 
-    application = Application(project, settings)
+    application = Application(project, settings, build, remote)
 
     class Server(uvicorn.Server):
         """A server that says where it is."""

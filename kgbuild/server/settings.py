@@ -44,11 +44,15 @@ class Settings:
     """Proxies whose X-Forwarded-For is believed: addresses or networks."""
     access_log: str = ""
     endpoint: str = ""
+    """A remote store that is asked instead of the build's own."""
+    user: str = ""
     watch: bool = False
 
     def __post_init__(self) -> None:
         if self.base_url and not (self.base_url.startswith(("http://", "https://")) and self.base_url.endswith("/")):
             raise UsageError("--base-url is an http(s) address that ends with a slash, such as https://example.org/kg/")
+        if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
+            raise UsageError(f"--endpoint is an http(s) address, not '{self.endpoint}'")
         for name, value in (("--workers", self.workers), ("--timeout", self.limits.seconds)):
             if value <= 0:
                 raise UsageError(f"{name} must be more than 0")

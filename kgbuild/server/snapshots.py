@@ -29,6 +29,7 @@ class Snapshot:
     """A build that is open: `sums` holds the SHA-256 of each file of the site by path."""
 
     project: Project
+    build: Path
     folder: int
     mark: Mark
     digest: str
@@ -36,21 +37,22 @@ class Snapshot:
     queries: dict[str, Query]
 
     @classmethod
-    def open(cls, project: Project) -> Snapshot:
-        """Open the last build of a project; raise `UnreadableError` where there is none."""
+    def open(cls, project: Project, build: Path) -> Snapshot:
+        """Open a build of a project; raise `UnreadableError` where there is none."""
         try:
-            folder = os.open(project.build, os.O_RDONLY)
+            folder = os.open(build, os.O_RDONLY)
         except OSError as error:
-            raise UnreadableError(f"no build at {project.build}: run `kgbuild build` first") from error
+            raise UnreadableError(f"no build at {build}: run `kgbuild build` first") from error
         try:
             document = json.loads(_read(folder, "report.json"))
             sums = _read(folder, "site/SHA256SUMS")
             mark = _mark(os.stat("report.json", dir_fd=folder))
         except (OSError, ValueError) as error:
             os.close(folder)
-            raise UnreadableError(f"the build at {project.build} is not whole: {error}; run `kgbuild build`") from error
+            raise UnreadableError(f"the build at {build} is not whole: {error}; run `kgbuild build`") from error
         return cls(
             project=project,
+            build=build,
             folder=folder,
             mark=mark,
             digest=str(document["output"]),
@@ -71,17 +73,17 @@ class Snapshot:
     def place(self, path: str) -> str:
         """Return a path by which a file of the site can be opened, of this build where the system can name it."""
         held = Path(f"/proc/self/fd/{self.folder}")
-        return str((held if held.exists() else self.project.build) / "site" / path)
+        return str((held if held.exists() else self.build) / "site" / path)
 
     def close(self) -> None:
         """Let the folder go."""
         os.close(self.folder)
 
 
-def current_mark(project: Project) -> Mark | None:
+def current_mark(build: Path) -> Mark | None:
     """Return the mark of the build that is on the disk now."""
     try:
-        return _mark((project.build / "report.json").stat())
+        return _mark((build / "report.json").stat())
     except OSError:
         return None
 

@@ -22,7 +22,9 @@ from kgbuild.store import tokens
 from kgbuild.terms import is_iri
 
 METHODS: Final = "GET, HEAD, POST, OPTIONS"
-STATUS: Final = {"syntax": 400, "service": 403, "media": 406, "size": 422, "time": 504, "memory": 507, "busy": 503}
+STATUS: Final = {
+    "syntax": 400, "service": 403, "media": 406, "size": 422, "time": 504, "memory": 507, "busy": 503, "store": 502,
+}  # fmt: skip
 """How the server answers a query that gave no answer, by what became of it."""
 
 _LIMIT: Final = {"size", "time", "memory"}
