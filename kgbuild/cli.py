@@ -106,6 +106,13 @@ def parser() -> argparse.ArgumentParser:
     serve = command("serve", _serve, "serve the build: pages, linked data, SPARQL, JSON", SERVE_HELP)
     _add_serving(serve)
 
+    words = "offer the graph to language models (Model Context Protocol), over stdin and stdout or over HTTP"
+    mcp = command("mcp", _mcp, words, "Every answer carries certainty, source and IRI. Needs kgbuild[mcp].")
+    mcp.add_argument("--http", action="store_true", help="serve over HTTP at /mcp instead")
+    mcp.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
+    mcp.add_argument("--port", type=int, default=8001, help="port to listen at (8001)")
+    mcp.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds a query may run (10)")
+
     test = command("test", _test, "compare the answers of the queries with the expected ones beside them")
     test.add_argument("--update", action="store_true", help="write the answers as the expected ones")
     _add_findings(test)
@@ -143,6 +150,7 @@ def _add_serving(made: argparse.ArgumentParser) -> None:
     made.add_argument("--endpoint", metavar="URL", default="", help="ask a remote SPARQL store instead of the build")
     made.add_argument("--endpoint-user", metavar="NAME", default="",
                       help="user at the remote store; the password is KGBUILD_ENDPOINT_PASSWORD of the environment")  # fmt: skip
+    made.add_argument("--watch", action="store_true", help="build again when a source changes, and reload open pages")
     made.add_argument("--access-log", metavar="FILE", default="", help="write a JSON line a request; - is stderr")
 
 
@@ -396,8 +404,18 @@ def _serve(options: argparse.Namespace) -> int:
         access_log=options.access_log,
         endpoint=options.endpoint,
         user=options.endpoint_user,
+        watch=options.watch,
     )
     serve(options.project, settings)
+    return 0
+
+
+def _mcp(options: argparse.Namespace) -> int:
+    from kgbuild.server.settings import Limits, Settings
+    from kgbuild.server.tools import mcp
+
+    settings = Settings(host=options.host, port=options.port, limits=Limits(seconds=options.timeout))
+    mcp(options.project, settings, http=options.http)
     return 0
 
 

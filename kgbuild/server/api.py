@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from kgbuild.diagnostics import UsageError, did_you_mean
 from kgbuild.queries import Query
-from kgbuild.server.jobs import Job
+from kgbuild.server.jobs import Job, form_of
 from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, by_extension
-from kgbuild.server.openapi import LONGEST, MOST, describe, form
+from kgbuild.server.openapi import LONGEST, MOST, describe
 from kgbuild.server.replies import answer
 from kgbuild.server.settings import NOTICE
 from kgbuild.server.snapshots import Snapshot
@@ -97,7 +97,7 @@ async def _query(
         hint = did_you_mean(name, snapshot.queries)
         raise RefusedError(404, f"there is no query '{name[:100]}'" + (f"; {hint}" if hint else ""))
     sparql = _filled(request, query, snapshot, given_by_name=not dot)
-    offers = GRAPHS if form(query) == "graph" else RESULTS
+    offers = GRAPHS if form_of(query.body) == "graph" else RESULTS
     syntax = by_extension(extension, offers) if extension else offers[0]
     if syntax is None:
         known = ", ".join(item.extension for item in offers)
@@ -128,22 +128,27 @@ async def _with_claims(
     request: Request, sparql: str, snapshot: Snapshot, endpoint: Endpoint, records: Records
 ) -> Response:
     """Answer in SPARQL JSON; beside the rows stands each claim they name, with certainty, polarity and source."""
-    from kgbuild.server.records import short_record
-
     media = RESULTS[0].media_type
     reply, tag = await endpoint.find(Job(sparql, media, ""), client_of(request))
     if reply.status != "ok":
         raise refusal(reply)
-    document = json.loads(reply.body)
-    rows = document.get("results", {}).get("bindings", ())
-    named = {term["value"] for row in rows for term in row.values() if term["type"] == "uri"}
-    prefix = f"{snapshot.project.base}claim/"
-    document["notice"] = NOTICE
-    if any(value.startswith(prefix) for value in named):
-        views = await records.views()
-        document["claims"] = {claim.iri: short_record(claim) for claim in views.claims if claim.iri in named}
+    document = await told(reply.body, snapshot.project.base, records)
     body = json.dumps(document, ensure_ascii=False).encode()
     return answer(request, body, media, f"{tag}-claims" if tag else "", {"Kgbuild-Notice": NOTICE})
+
+
+async def told(results: bytes, base: str, records: Records) -> dict[str, Any]:
+    """Read SPARQL JSON, and add what must be read beside it: the notice, and each claim that the rows name."""
+    from kgbuild.server.records import short_record
+
+    document: dict[str, Any] = json.loads(results)
+    rows = document.get("results", {}).get("bindings", ())
+    named = {term["value"] for row in rows for term in row.values() if term["type"] == "uri"}
+    document["notice"] = NOTICE
+    if any(value.startswith(f"{base}claim/") for value in named):
+        views = await records.views()
+        document["claims"] = {claim.iri: short_record(claim) for claim in views.claims if claim.iri in named}
+    return document
 
 
 # Entities, claims, search

@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from kgbuild.diagnostics import KgbuildError
 from kgbuild.project import Project
-from kgbuild.server import api, graphs, pages
+from kgbuild.server import api, graphs, pages, watching
 from kgbuild.server.cache import Cache
 from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.operations import AccessLog, Metrics
@@ -116,7 +116,8 @@ class Application:
         self.metrics = Metrics(self)
         self.log = AccessLog(settings.access_log)
         self.current: Serving | None = None
-        self.looking: asyncio.Task[None] | None = None
+        self.watch = watching.Watch(project) if settings.watch else None
+        self.tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or follow the life of the server."""
@@ -142,12 +143,14 @@ class Application:
     async def start(self) -> None:
         """Open the build that is there, and look for new ones from then on."""
         self.current = await self._open()
-        self.looking = asyncio.get_running_loop().create_task(self._look())
+        self.tasks.append(asyncio.get_running_loop().create_task(self._look()))
+        if self.watch is not None:
+            self.tasks.append(asyncio.get_running_loop().create_task(self.watch.run()))
 
     async def stop(self) -> None:
         """End everything."""
-        if self.looking is not None:
-            self.looking.cancel()
+        for task in self.tasks:
+            task.cancel()
         if self.current is not None:
             await self.current.close()
             self.current = None
@@ -180,6 +183,8 @@ class Application:
         old, new = self.current, await self._open()
         self.current = new
         self.metrics.swaps.inc()
+        if self.watch is not None:
+            await self.watch.tell()
         if old is not None:
             await old.retire()
 
@@ -243,7 +248,7 @@ class Application:
 
     def _key(self, scope: Scope) -> tuple[object, ...] | None:
         """Return what the answer to a request depends on, or None where it cannot be kept ready."""
-        if scope["method"] != "GET" or self.current is None:
+        if scope["method"] != "GET" or self.current is None or self.watch is not None:
             return None
         found = [scope["path"], scope["query_string"], None, None, self.current.snapshot.digest]
         for name, value in scope["headers"]:
@@ -278,7 +283,10 @@ class Application:
                 raise RefusedError(503, "the server is starting or stopping", {"Retry-After": "2"})
             serving.users += 1
             try:
-                return await until_gone(request, self._respond(request, path, serving))
+                response = await until_gone(request, self._respond(request, path, serving))
+                if self.watch is not None:
+                    response = watching.enliven(request, response, self.prefix, serving.snapshot.digest)
+                return response
             finally:
                 await serving.leave()
         except RefusedError as error:
@@ -325,7 +333,12 @@ class Application:
             )
         if path == "-/metrics":
             return self.metrics.respond()
+        if self.watch is not None and (found := watching.respond(request, path, self.watch, self._digest)) is not None:
+            return found
         raise RefusedError(404, "there is nothing at this address")
+
+    def _digest(self) -> str:
+        return self.current.snapshot.digest if self.current else ""
 
     @property
     def address(self) -> str:

@@ -139,6 +139,18 @@ def names_dataset(sparql: str) -> bool:
     return any(token.upper() == "FROM" for token in tokens(sparql))
 
 
+_FORMS: Final = {"SELECT": "table", "ASK": "table", "CONSTRUCT": "graph", "DESCRIBE": "graph"}
+
+
+def form_of(sparql: str) -> str:
+    """Return what a query gives: `graph` for CONSTRUCT and DESCRIBE, else `table`.
+
+    >>> form_of("PREFIX select: <http://a/> CONSTRUCT WHERE { ?s ?p ?o }"), form_of("ASK {}")
+    ('graph', 'table')
+    """
+    return next((_FORMS[token.upper()] for token in tokens(sparql) if token.upper() in _FORMS), "table")
+
+
 def write_graph(
     triples: Iterable[ox.Triple], media: str, prefixes: dict[str, str], rows: int, most: int
 ) -> Reply:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from kgbuild.project import Project
 from kgbuild.queries import Query
+from kgbuild.server.jobs import form_of
 from kgbuild.server.negotiation import GRAPHS, RESULTS
 from kgbuild.server.settings import NOTICE
-from kgbuild.store import tokens
 
 LONGEST: Final = 1000
 """Characters of a parameter."""
@@ -26,20 +26,11 @@ _KINDS: Final[dict[str, Schema]] = {
 _TEXTS: Final = ("iri", "id", "statement", "certainty", "modality", "polarity", "basis")
 
 
-def form(query: Query) -> str:
-    """Return what a query gives: `graph` for CONSTRUCT and DESCRIBE, else `table`."""
-    first = next((token.upper() for token in tokens(query.body) if token.upper() in _FORMS), "SELECT")
-    return _FORMS[first]
-
-
-_FORMS: Final = {"SELECT": "table", "ASK": "table", "CONSTRUCT": "graph", "DESCRIBE": "graph"}
-
-
 def describe(project: Project, queries: Mapping[str, Query], address: str) -> Schema:
     """Return the OpenAPI document of a project's interface."""
     paths: dict[str, Any] = {}
     for name, query in queries.items():
-        for syntax in GRAPHS if form(query) == "graph" else RESULTS:
+        for syntax in GRAPHS if form_of(query.body) == "graph" else RESULTS:
             paths[f"/api/query/{name}.{syntax.extension}"] = {"get": _query(query, syntax.extension, syntax.media_type)}
     paths |= {
         "/api/search": {"get": _search()},

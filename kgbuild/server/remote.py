@@ -20,23 +20,24 @@ from urllib.parse import urlencode
 import pyoxigraph as ox
 
 from kgbuild.diagnostics import AbsentError
-from kgbuild.server.jobs import RESULT_FORMATS, Job, Reply, more_rows, names_dataset, write_graph
+from kgbuild.server.jobs import RESULT_FORMATS, Job, Reply, form_of, more_rows, names_dataset, write_graph
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turns
 from kgbuild.store import uses_service
+from kgbuild.terms import XSD
 
-_ACCEPT: Final = "application/sparql-results+json, application/n-triples;q=0.9, text/turtle;q=0.8"
+_ACCEPT: Final = {"table": "application/sparql-results+json", "graph": "application/n-triples, text/turtle;q=0.8"}
 _PART: Final = 1 << 16
 PASSWORD: Final = "KGBUILD_ENDPOINT_PASSWORD"  # noqa: S105  # the name of a variable of the environment
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What one kind of store needs: fields that make the union the default graph, and a header that means a cut."""
+    """What one kind of store needs: fields that make the union the default graph, and headers that mean a cut."""
 
     name: str
     union: tuple[tuple[str, str], ...] = ()
-    cut: str = ""
+    cut: tuple[str, ...] = ()
     page: int = 100_000
     """Rows that one answer may surely hold."""
 
@@ -46,7 +47,7 @@ PROFILES: Final = {
     for item in (
         Profile("generic"),
         Profile("oxigraph", union=(("union-default-graph", "true"),)),
-        Profile("virtuoso", cut="X-SQL-State", page=5000),
+        Profile("virtuoso", cut=("X-SQL-State", "X-SPARQL-MaxRows"), page=5000),
     )
 }
 
@@ -93,8 +94,8 @@ class Remote:
         end = time.monotonic() + self.limits.seconds
         try:
             with self.opener.open(self._request(job.query, job), timeout=self.limits.seconds) as response:
-                if self.profile.cut and response.headers.get(self.profile.cut):
-                    return Reply("time", message="the store cut its answer short")
+                if any(name in response.headers for name in self.profile.cut):
+                    return Reply("size", message="the store cut its answer short; ask for fewer rows with LIMIT")
                 media = response.headers.get_content_type()
                 data = _read(response, self.limits.bytes, end)
         except urllib.error.HTTPError as error:
@@ -118,7 +119,7 @@ class Remote:
             fields += () if names_dataset(query) else self.profile.union
         fields += [("default-graph-uri", name) for name in job.default or ()]
         fields += [("named-graph-uri", name) for name in job.named or ()]
-        headers = {"Accept": _ACCEPT, "User-Agent": "kgbuild"}
+        headers = {"Accept": _ACCEPT[form_of(query)], "User-Agent": "kgbuild"}
         return urllib.request.Request(self.url, urlencode(fields).encode(), headers)  # noqa: S310  # http(s), see Settings
 
 
@@ -150,14 +151,21 @@ def _passed_on(job: Job, data: bytes, media: str, prefixes: dict[str, str], limi
             return Reply("media", message="the query gives a table or a truth value")
         if more_rows(data, "application/sparql-results+json", limits.rows):
             return Reply("size", message=f"the answer has more than {limits.rows:,} rows")
-        json.loads(data)
-        parsed = ox.parse_query_results(data, format=ox.QueryResultsFormat.JSON)
+        parsed = ox.parse_query_results(_truth(data), format=ox.QueryResultsFormat.JSON)
         return Reply("ok", parsed.serialize(format=RESULT_FORMATS[job.results]) or b"", job.results)
     form = ox.RdfFormat.from_media_type(media)
     if form is None:
         raise ValueError(f"{media} is no SPARQL result")
     triples = (quad.triple for quad in ox.parse(data, form))
     return write_graph(triples, job.graph, prefixes, limits.rows, limits.bytes)
+
+
+def _truth(data: bytes) -> bytes:
+    """Spell as a truth value what Virtuoso gives to an ASK with prefixes: a table of one number."""
+    if b"__ASK_RETVAL" not in data[:200]:
+        return data
+    value = json.loads(data)["results"]["bindings"][0]["__ASK_RETVAL"]["value"]
+    return json.dumps({"head": {}, "boolean": value == "1"}).encode()
 
 
 # The whole graph
@@ -205,7 +213,14 @@ def _quads(remote: Remote, graphs: tuple[tuple[str, int], ...]) -> Iterator[ox.Q
     for offset in range(0, total, page):
         bounds = f" ORDER BY ?s ?p ?o LIMIT {page} OFFSET {offset}" if total > page else ""
         for row in _rows(remote, asked + bounds):
-            yield ox.Quad(row["s"], row["p"], row["o"], row["g"])  # type: ignore[arg-type]  # as the store gives them
+            yield ox.Quad(row["s"], row["p"], _spelt(row["o"]), row["g"])  # type: ignore[arg-type]  # as the store gives them
+
+
+def _spelt(term: object) -> object:
+    """Spell a truth value as everybody does; Virtuoso gives 0 and 1."""
+    if isinstance(term, ox.Literal) and term.datatype.value == f"{XSD}boolean" and term.value in {"0", "1"}:
+        return ox.Literal(term.value == "1")
+    return term
 
 
 def _rows(remote: Remote, query: str) -> Iterator[ox.QuerySolution]:

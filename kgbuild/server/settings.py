@@ -51,6 +51,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.base_url and not (self.base_url.startswith(("http://", "https://")) and self.base_url.endswith("/")):
             raise UsageError("--base-url is an http(s) address that ends with a slash, such as https://example.org/kg/")
+        if self.endpoint and self.watch:
+            raise UsageError("--watch builds the project here; it does not go with --endpoint")
         if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
             raise UsageError(f"--endpoint is an http(s) address, not '{self.endpoint}'")
         for name, value in (("--workers", self.workers), ("--timeout", self.limits.seconds)):
