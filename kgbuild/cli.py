@@ -144,12 +144,14 @@ def _add_serving(made: argparse.ArgumentParser) -> None:
     made.add_argument("--max-bytes", type=int, default=50, metavar="MB", help="size an answer may have (50)")
     made.add_argument("--queue", type=int, default=64, metavar="N", help="queries that may wait (64)")
     made.add_argument("--patience", type=float, default=10.0, metavar="S",
-                      help="seconds a client has to send its request and to take each part of the answer (10)")  # fmt: skip
+                      help="seconds a client has to send its request and to take each part of an answer")  # fmt: skip
     made.add_argument("--trusted-proxy", metavar="NET", action="append", default=[],
                       help="proxy whose X-Forwarded-For is believed: an address or a network")  # fmt: skip
+    made.add_argument("--allow-service", metavar="URL", action="append", default=[],
+                      help="endpoint that SERVICE may ask; private addresses are refused even so")  # fmt: skip
     made.add_argument("--endpoint", metavar="URL", default="", help="ask a remote SPARQL store instead of the build")
     made.add_argument("--endpoint-user", metavar="NAME", default="",
-                      help="user at the remote store; the password is KGBUILD_ENDPOINT_PASSWORD of the environment")  # fmt: skip
+                      help="user there; the password is KGBUILD_ENDPOINT_PASSWORD of the environment")  # fmt: skip
     made.add_argument("--watch", action="store_true", help="build again when a source changes, and reload open pages")
     made.add_argument("--access-log", metavar="FILE", default="", help="write a JSON line a request; - is stderr")
 
@@ -400,6 +402,7 @@ def _serve(options: argparse.Namespace) -> int:
         base_url=options.base_url,
         workers=options.workers,
         limits=limits,
+        services=tuple(options.allow_service),
         trusted=tuple(options.trusted_proxy),
         access_log=options.access_log,
         endpoint=options.endpoint,

@@ -7,9 +7,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from servers import Server, built_project, serving
 
 from kgbuild.compilation import Compilation, compile_project
-from servers import Server, built_project, serving
 
 GOOD = Path(__file__).parent / "broken" / "_good"
 ROOT = Path(__file__).parents[1]

@@ -186,7 +186,9 @@ def test_a_page_that_shows_fewer_rows_says_so(server: Server) -> None:
 
 
 def test_hostile_values_are_escaped_in_a_page(server: Server) -> None:
-    page = server.query('SELECT ?x ?y { VALUES (?x ?y) { ("<script>alert(1)</script>" <javascript:alert(1)>) } }', "text/html")
+    page = server.query(
+        'SELECT ?x ?y { VALUES (?x ?y) { ("<script>alert(1)</script>" <javascript:alert(1)>) } }', "text/html"
+    )
     assert "<script>" not in page.text
     assert 'href="javascript' not in page.text
 
@@ -443,7 +445,9 @@ def test_a_new_build_comes_into_service_without_a_break(built: Path, tmp_path: P
         assert rows(server.query(label))[0]["l"]["value"] == "Grünkohl"
         source = next(path for path in (project / "data/entities").glob("*.yaml") if "id: kale\n" in path.read_text())
         source.write_text(source.read_text().replace("de: Grünkohl\n", "de: Blattkohl\n"))
-        builder = subprocess.Popen([sys.executable, "-m", "kgbuild", "-C", str(project), "build"], stderr=subprocess.DEVNULL)
+        builder = subprocess.Popen(
+            [sys.executable, "-m", "kgbuild", "-C", str(project), "build"], stderr=subprocess.DEVNULL
+        )
         statuses = []
         end = time.monotonic() + 30
         while time.monotonic() < end:

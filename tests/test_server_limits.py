@@ -26,7 +26,20 @@ SECONDS = 1.0
 @pytest.fixture(scope="module")
 def strict(built: Path) -> Iterator[Server]:
     """Serve within narrow limits."""
-    options = ("--timeout", "1", "--max-rows", "1000", "--max-bytes", "1", "--queue", "8", "--patience", "1", "--memory", "300")
+    options = (
+        "--timeout",
+        "1",
+        "--max-rows",
+        "1000",
+        "--max-bytes",
+        "1",
+        "--queue",
+        "8",
+        "--patience",
+        "1",
+        "--memory",
+        "300",
+    )
     with serving(built, *options) as running:
         yield running
 
@@ -49,7 +62,10 @@ def test_a_stopped_query_stops_working(strict: Server) -> None:
 
     def idle() -> bool:
         def ticks() -> int:
-            fields = [Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split() for child in children(strict.process.pid)]
+            fields = [
+                Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()
+                for child in children(strict.process.pid)
+            ]
             return sum(int(field[11]) + int(field[12]) for field in fields)
 
         with contextlib.suppress(FileNotFoundError):
@@ -78,7 +94,7 @@ def test_a_query_whose_client_has_gone_stops(built: Path) -> None:
         ("SELECT * { ?s ?p ?o } LIMIT 1001", "text/csv"),
         ("SELECT * { ?s ?p ?o } LIMIT 1001", "text/tab-separated-values"),
         ("CONSTRUCT WHERE { ?s ?p ?o } LIMIT 1001", "text/turtle"),
-        ('SELECT ?x { BIND(REPLACE("%s", "a", "%s") AS ?x) }' % ("a" * 2000, "b" * 1000), "text/csv"),
+        ('SELECT ?x {{ BIND(REPLACE("{}", "a", "{}") AS ?x) }}'.format("a" * 2000, "b" * 1000), "text/csv"),
     ],
 )
 def test_an_answer_that_is_too_large_is_refused_whole(strict: Server, query: str, accept: str) -> None:
@@ -87,7 +103,10 @@ def test_an_answer_that_is_too_large_is_refused_whole(strict: Server, query: str
     assert re.search(r"more than 1,000|larger than", got.json()["detail"])
 
 
-@pytest.mark.parametrize("accept", ["application/sparql-results+json", "application/sparql-results+xml", "text/csv", "text/tab-separated-values"])
+@pytest.mark.parametrize(
+    "accept",
+    ["application/sparql-results+json", "application/sparql-results+xml", "text/csv", "text/tab-separated-values"],
+)
 def test_an_answer_at_the_limit_is_whole(strict: Server, accept: str) -> None:
     got = strict.query("SELECT ?s ?o { ?s ?p ?o } LIMIT 1000", accept)
     assert got.status == 200
@@ -108,7 +127,9 @@ def test_deep_nesting_ends_nothing_but_its_worker(strict: Server) -> None:
 
 def test_giant_values_are_bounded(strict: Server) -> None:
     values = " ".join(f"<http://a/{number}>" for number in range(20_000))
-    got = strict.ask("sparql", "POST", f"SELECT * {{ VALUES ?x {{ {values} }} }}", content_type="application/sparql-query")
+    got = strict.ask(
+        "sparql", "POST", f"SELECT * {{ VALUES ?x {{ {values} }} }}", content_type="application/sparql-query"
+    )
     assert got.status == 422
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         assert strict.ask("sparql", "POST", b"x" * (2 << 20), content_type="application/sparql-query").status == 413
@@ -148,7 +169,11 @@ def test_quick_queries_do_not_wait_behind_slow_ones(built: Path) -> None:
 
 
 def test_slow_clients_are_cut_off(strict: Server) -> None:
-    for beginning in (b"", b"GET / HTTP/1.1\r\nHo", b"POST /sparql HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab"):
+    for beginning in (
+        b"",
+        b"GET / HTTP/1.1\r\nHo",
+        b"POST /sparql HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab",
+    ):
         with socket.create_connection(("127.0.0.1", strict.port), timeout=10) as client:
             client.sendall(beginning)
             start = time.perf_counter()
@@ -174,7 +199,12 @@ def test_a_client_that_does_not_read_is_cut_off(strict: Server) -> None:
 
 def test_malformed_bytes_do_no_harm(strict: Server) -> None:
     noise = random.Random(7)
-    for beginning in (b"", b"GET / HTTP/1.1\r\n", b"GET \xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n", b"POST /sparql HTTP/1.1\r\nContent-Length: -1\r\n\r\n"):
+    for beginning in (
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        b"GET \xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /sparql HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ):
         for _ in range(5):
             with socket.create_connection(("127.0.0.1", strict.port), timeout=5) as client:
                 client.sendall(beginning + noise.randbytes(200) + b"\r\n\r\n")

@@ -8,9 +8,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from kgbuild.diagnostics import UsageError, did_you_mean
 from kgbuild.queries import Query
 from kgbuild.server.jobs import Job, form_of
@@ -22,6 +19,9 @@ from kgbuild.server.snapshots import Snapshot
 from kgbuild.server.sparql import Endpoint, Question, RefusedError, client_of, refusal
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
     from kgbuild.views import Views
 
 _JSON: Final = "application/json"
@@ -86,9 +86,7 @@ def _json(request: Request, document: Any, snapshot: Snapshot) -> Response:
 # Named queries
 
 
-async def _query(
-    request: Request, key: str, snapshot: Snapshot, endpoint: Endpoint, records: Records
-) -> Response:
+async def _query(request: Request, key: str, snapshot: Snapshot, endpoint: Endpoint, records: Records) -> Response:
     name, dot, extension = key.rpartition(".")
     if not dot:
         name, extension = key, request.query_params.get("format", "")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
 
 from kgbuild.diagnostics import KgbuildError
 from kgbuild.project import Project
@@ -26,10 +25,14 @@ from kgbuild.server.pool import GoneError, Pool
 from kgbuild.server.remote import Remote
 from kgbuild.server.replies import problem
 from kgbuild.server.resources import Resources
+from kgbuild.server.services import Services
 from kgbuild.server.settings import MEGABYTE, Settings
 from kgbuild.server.snapshots import Snapshot, current_mark
 from kgbuild.server.sparql import METHODS, Endpoint, Kept, RefusedError, refused
 from kgbuild.server.turns import Turns
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
@@ -116,6 +119,9 @@ class Application:
         self.metrics = Metrics(self)
         self.log = AccessLog(settings.access_log)
         self.current: Serving | None = None
+        self.services = None
+        if settings.services:
+            self.services = Services(settings.services, f"{self.local}{self.prefix[1:]}-/service/", settings.limits)
         self.watch = watching.Watch(project) if settings.watch else None
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -158,7 +164,7 @@ class Application:
 
     async def _open(self) -> Serving:
         snapshot = await asyncio.to_thread(Snapshot.open, self.project, self.build)
-        pool = Pool(snapshot.folder, self.settings.limits, self.project.prefixes, self.turns)
+        pool = Pool(snapshot.folder, self.settings.limits, self.project.prefixes, self.turns, self.services)
         if self.remote is None:
             await pool.start(self.settings.workers)
         return Serving(
@@ -298,6 +304,8 @@ class Application:
             return problem(request, 500, "this is a fault of kgbuild; its server has noted it")
 
     async def _respond(self, request: Request, path: str, serving: Serving) -> Response:
+        if self.services is not None and path.startswith("-/service/"):
+            return await self.services.respond(request, path)
         if path == "sparql":
             return await self._sparql(request, serving)
         if request.method not in {"GET", "HEAD"}:
@@ -329,7 +337,10 @@ class Application:
             pool = self.current.pool if self.current else None
             ready = pool is not None and bool(self.remote or pool.idle or pool.busy)
             return Response(
-                "ready\n" if ready else "not ready\n", 200 if ready else 503, {"Cache-Control": "no-store"}, "text/plain"
+                "ready\n" if ready else "not ready\n",
+                200 if ready else 503,
+                {"Cache-Control": "no-store"},
+                "text/plain",
             )
         if path == "-/metrics":
             return self.metrics.respond()
@@ -393,11 +404,22 @@ def _options(path: str) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-_ROUTES: Final = {"sparql", "graph-store", "graph", "api", "-", "id", "claim", "article", "dataset", "np", "data", "query"}
+_ROUTES: Final = {
+    "sparql",
+    "graph-store",
+    "graph",
+    "api",
+    "-",
+    "id",
+    "claim",
+    "article",
+    "dataset",
+    "np",
+    "data",
+    "query",
+}
 
 
 def _route(path: str) -> str:
     first = path.partition("/")[0]
     return first if first in _ROUTES else "page"
-
-

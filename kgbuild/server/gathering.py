@@ -63,8 +63,9 @@ def _pages(project: Project, store: OxigraphStore, views: Views, nquads: bytes) 
 
 def _resources(project: Project, views: Views, nquads: bytes) -> Iterator[tuple[str, bytes]]:
     resources = Resources(nquads, project.prefixes, project.base)
-    things = [*views.entities, *views.articles, *views.datasets, *views.claims]
-    for iri in (thing.iri for thing in things if thing.iri.startswith(project.base) and thing.iri in resources):
+    things = [item.iri for item in views.entities] + [item.iri for item in views.articles]
+    things += [item.iri for item in views.datasets] + [item.iri for item in views.claims]
+    for iri in (iri for iri in things if iri.startswith(project.base) and iri in resources):
         path = iri.removeprefix(project.base)
         yield f"{path}.ttl", resources.turtle(iri)
         yield f"{path}.jsonld", resources.jsonld(iri)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from kgbuild.project import Project
 from kgbuild.server.jobs import Job
 from kgbuild.server.negotiation import GRAPHS, Syntax, by_extension, choose
 from kgbuild.server.sparql import Endpoint, Question, RefusedError, client_of, refusal
 from kgbuild.terms import is_iri
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 DESCRIBED = ("alignment/", "article/", "claim/", "dataset/", "id/", "mapping/", "np/")
 """Where there are IRIs that have no file of their own."""
@@ -46,10 +49,7 @@ async def describe(request: Request, path: str, endpoint: Endpoint, project: Pro
 
 def _syntax(request: Request) -> Syntax:
     wanted = request.query_params.get("format")
-    if wanted:
-        chosen = by_extension(wanted, GRAPHS)
-    else:
-        chosen = choose(request.headers.get("accept", ""), GRAPHS)
+    chosen = by_extension(wanted, GRAPHS) if wanted else choose(request.headers.get("accept", ""), GRAPHS)
     if chosen is None and not wanted and "text/html" in request.headers.get("accept", ""):
         chosen = GRAPHS[0]
     if chosen is None:

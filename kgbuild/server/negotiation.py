@@ -26,12 +26,12 @@ RESULTS: Final = (
 """Formats of SELECT and ASK; the first is given to a client that takes any."""
 
 GRAPHS: Final = (
-    Syntax("ttl", "text/turtle", ("application/x-turtle",)),
-    Syntax("nt", "application/n-triples", ("text/plain",)),
-    Syntax("jsonld", "application/ld+json", ("application/json",)),
-    Syntax("rdf", "application/rdf+xml", ("application/xml", "text/xml")),
+    Syntax("ttl", "text/turtle", ("application/x-turtle", "turtle", "n3")),
+    Syntax("nt", "application/n-triples", ("text/plain", "ntriples", "n-triples")),
+    Syntax("jsonld", "application/ld+json", ("application/json", "json-ld")),
+    Syntax("rdf", "application/rdf+xml", ("application/xml", "text/xml", "rdf+xml", "rdfxml")),
     Syntax("trig", "application/trig"),
-    Syntax("nq", "application/n-quads"),
+    Syntax("nq", "application/n-quads", ("nquads", "n-quads")),
 )
 """Syntaxes of RDF; the first is given to a client that takes any."""
 

@@ -18,7 +18,6 @@ MOST: Final = 100
 
 Schema = dict[str, Any]
 _KINDS: Final[dict[str, Schema]] = {
-    "iri": {"type": "string", "minLength": 1, "maxLength": LONGEST},
     "text": {"type": "string", "maxLength": LONGEST},
     "integer": {"type": "integer", "minimum": -(10**17), "maximum": 10**17},
     "decimal": {"type": "number"},
@@ -31,7 +30,9 @@ def describe(project: Project, queries: Mapping[str, Query], address: str) -> Sc
     paths: dict[str, Any] = {}
     for name, query in queries.items():
         for syntax in GRAPHS if form_of(query.body) == "graph" else RESULTS:
-            paths[f"/api/query/{name}.{syntax.extension}"] = {"get": _query(query, syntax.extension, syntax.media_type)}
+            paths[f"/api/query/{name}.{syntax.extension}"] = {
+                "get": _query(query, syntax.extension, syntax.media_type, project.prefixes)
+            }
     paths |= {
         "/api/search": {"get": _search()},
         "/api/entity/{id}": {"get": _one("entity", "an entity with the claims that name it", "Entity")},
@@ -52,14 +53,14 @@ def describe(project: Project, queries: Mapping[str, Query], address: str) -> Sc
     }
 
 
-def _query(query: Query, extension: str, media: str) -> Schema:
+def _query(query: Query, extension: str, media: str, prefixes: Mapping[str, str]) -> Schema:
     parameters = [
         {
             "name": item.name,
             "in": "query",
             "required": False,
             "description": item.doc,
-            "schema": {**_KINDS[item.kind], "default": _default(item.kind, item.default)},
+            "schema": {**_kind(item.kind, prefixes), "default": _default(item.kind, item.default)},
         }
         for item in query.parameters
     ]
@@ -74,6 +75,13 @@ def _query(query: Query, extension: str, media: str) -> Schema:
         "parameters": parameters,
         "responses": {"200": {"description": "the answer", "content": {media: {"schema": schema}}}, **_faults()},
     }
+
+
+def _kind(kind: str, prefixes: Mapping[str, str]) -> Schema:
+    if kind != "iri":
+        return _KINDS[kind]
+    pattern = rf"^((({'|'.join(prefixes)}):[A-Za-z0-9_-]+)|(https?://[a-z0-9.-]+/[A-Za-z0-9/._#-]*))$"
+    return {"type": "string", "pattern": pattern, "maxLength": LONGEST}
 
 
 def _default(kind: str, value: str) -> object:

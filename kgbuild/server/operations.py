@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.responses import Response
-from starlette.types import Scope
 
 from kgbuild.diagnostics import UnreadableError
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
     from kgbuild.server.application import Application
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pyoxigraph as ox
-from starlette.requests import Request
-from starlette.responses import Response
 
 from kgbuild.server.negotiation import GRAPHS, HTML, choose
 from kgbuild.server.replies import answer
 from kgbuild.server.snapshots import Snapshot
 from kgbuild.server.sparql import RefusedError, describe_service
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 ROWS = 500
 """Rows of an answer that a page shows."""
@@ -31,7 +34,9 @@ def endpoint(request: Request, address: str, snapshot: Snapshot) -> Response:
     tag = f"{snapshot.digest[:24]}-service-{chosen.extension}"
     headers = {"Vary": "Accept"}
     if chosen is HTML:
-        return answer(request, render("sparql.html", query=EXAMPLE, heads=(), rows=(), total=0), "text/html", tag, headers)
+        return answer(
+            request, render("sparql.html", query=EXAMPLE, heads=(), rows=(), total=0), "text/html", tag, headers
+        )
     triples = describe_service(address, snapshot.project.base)
     prefixes = {"sd": "http://www.w3.org/ns/sparql-service-description#", "formats": "http://www.w3.org/ns/formats/"}
     data = ox.serialize(triples, format=ox.RdfFormat.from_media_type(chosen.media_type), prefixes=prefixes) or b""
@@ -49,7 +54,7 @@ def answer_page(query: str, body: bytes) -> bytes:
     return render("sparql.html", query=query, heads=heads, rows=cells, total=len(rows))
 
 
-def _cell(term: dict[str, object] | None) -> tuple[str, str]:
+def _cell(term: dict[str, Any] | None) -> tuple[str, str]:
     """Return the text of a term, and the address to link it to where it is one."""
     if term is None:
         return "", ""

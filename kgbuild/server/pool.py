@@ -8,8 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kgbuild.server.jobs import HEAD, Job, Reply, pack_job
+from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turn, Turns
 
@@ -28,11 +30,11 @@ class Worker:
         self.process = process
 
     @classmethod
-    async def start(cls, folder: int, limits: Limits, prefixes: Mapping[str, str]) -> Worker:
+    async def start(cls, folder: int, limits: Limits, prefixes: Mapping[str, str], *, services: bool) -> Worker:
         """Start a process over the build whose folder is open as a file descriptor, and wait until it is ready."""
         settings = {
             "folder": folder, "memory": limits.memory, "seconds": limits.seconds, "rows": limits.rows,
-            "bytes": limits.bytes, "prefixes": dict(prefixes), "services": False,
+            "bytes": limits.bytes, "prefixes": dict(prefixes), "services": services,
         }  # fmt: skip
         made = cls(
             await asyncio.create_subprocess_exec(
@@ -82,8 +84,16 @@ class Worker:
 class Pool:
     """The workers over one build; turns are shared with the pools of other builds."""
 
-    def __init__(self, folder: int, limits: Limits, prefixes: Mapping[str, str], turns: Turns) -> None:
+    def __init__(
+        self,
+        folder: int,
+        limits: Limits,
+        prefixes: Mapping[str, str],
+        turns: Turns,
+        services: Services | None = None,
+    ) -> None:
         self.folder, self.limits, self.prefixes, self.turns = os.dup(folder), limits, prefixes, turns
+        self.services = services
         self.idle: list[Worker] = []
         self.starting: set[asyncio.Task[None]] = set()
         self.busy = 0
@@ -110,14 +120,19 @@ class Pool:
             task.exception()
 
     async def _start(self) -> None:
-        worker = await Worker.start(self.folder, self.limits, self.prefixes)
+        worker = await Worker.start(self.folder, self.limits, self.prefixes, services=self.services is not None)
         if self.closed:
             await worker.stop()
         else:
             self.idle.append(worker)
 
     async def ask(self, job: Job, client: str) -> Reply:
-        """Evaluate a job within the limits: `busy` where too many wait, `time` or `memory` where its worker was ended."""
+        """Evaluate a job within the limits: `busy` if too many wait, `time` or `memory` if its worker was ended."""
+        if self.services is not None:
+            try:
+                job = replace(job, query=self.services.rewrite(job.query))
+            except NotAllowedError as error:
+                return Reply("service", message=str(error))
         try:
             turn = await asyncio.wait_for(self.turns.take(client), self.limits.seconds)
         except BusyError:

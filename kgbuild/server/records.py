@@ -103,14 +103,18 @@ def _found_entities(views: Views, words: list[str]) -> Iterable[tuple[int, str, 
         if not fitting:
             continue
         rank = 0 if whole in names else 1 if any(name.startswith(whole) for name in fitting) else 2
-        yield rank, entity.iri, {
-            "type": "entity",
-            "iri": entity.iri,
-            "id": entity.slug,
-            "label": entity.label,
-            "category": entity.category.label,
-            "definition": entity.definition,
-        }
+        yield (
+            rank,
+            entity.iri,
+            {
+                "type": "entity",
+                "iri": entity.iri,
+                "id": entity.slug,
+                "label": entity.label,
+                "category": entity.category.label,
+                "definition": entity.definition,
+            },
+        )
 
 
 def _found_claims(views: Views, words: list[str]) -> Iterable[tuple[int, str, Record]]:
@@ -151,5 +155,3 @@ def _alignment(alignment: AlignmentView) -> Record:
             "release": statement.release,
         }
     return record
-
-

@@ -23,7 +23,7 @@ from kgbuild.diagnostics import AbsentError
 from kgbuild.server.jobs import RESULT_FORMATS, Job, Reply, form_of, more_rows, names_dataset, write_graph
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turns
-from kgbuild.store import uses_service
+from kgbuild.store import Term, uses_service
 from kgbuild.terms import XSD
 
 _ACCEPT: Final = {"table": "application/sparql-results+json", "graph": "application/n-triples, text/turtle;q=0.8"}
@@ -191,7 +191,7 @@ def _sizes(remote: Remote) -> Iterator[tuple[str, int]]:
     own = 'FILTER(!STRSTARTS(STR(?g), "http://www.openlinksw.com/") && !STRSTARTS(STR(?g), "urn:"))'
     answer = f"SELECT ?g (COUNT(*) AS ?n) WHERE {{ GRAPH ?g {{ ?s ?p ?o }} {own} }} GROUP BY ?g ORDER BY ?g"
     for row in _rows(remote, answer):
-        yield row["g"].value, int(row["n"].value)  # type: ignore[union-attr]  # a graph and a count
+        yield row["g"].value, int(row["n"].value)
 
 
 def _parts(sizes: Iterable[tuple[str, int]], page: int) -> Iterator[tuple[tuple[str, int], ...]]:
@@ -213,10 +213,10 @@ def _quads(remote: Remote, graphs: tuple[tuple[str, int], ...]) -> Iterator[ox.Q
     for offset in range(0, total, page):
         bounds = f" ORDER BY ?s ?p ?o LIMIT {page} OFFSET {offset}" if total > page else ""
         for row in _rows(remote, asked + bounds):
-            yield ox.Quad(row["s"], row["p"], _spelt(row["o"]), row["g"])  # type: ignore[arg-type]  # as the store gives them
+            yield ox.Quad(row["s"], row["p"], _spelt(row["o"]), row["g"])  # as the store gives them
 
 
-def _spelt(term: object) -> object:
+def _spelt(term: Term) -> Term:
     """Spell a truth value as everybody does; Virtuoso gives 0 and 1."""
     if isinstance(term, ox.Literal) and term.datatype.value == f"{XSD}boolean" and term.value in {"0", "1"}:
         return ox.Literal(term.value == "1")

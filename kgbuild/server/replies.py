@@ -7,13 +7,15 @@ import json
 from collections.abc import Mapping
 from html import escape
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from kgbuild.server.cache import Cache
 from kgbuild.server.negotiation import HTML, Syntax, choose, choose_encoding
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 CODINGS: Final = ("br", "zstd", "gzip")
 _LEAST = 500

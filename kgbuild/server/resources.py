@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import pyoxigraph as ox
-from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from kgbuild.formats import FORMATS, write_format
@@ -21,6 +20,9 @@ from kgbuild.server.cache import Cache
 from kgbuild.server.negotiation import GRAPHS, HTML, Syntax, by_extension, choose
 from kgbuild.server.replies import answer, content_type, is_known, problem
 from kgbuild.server.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 THINGS: Final = ("id/", "claim/", "article/", "dataset/")
 _LARGE: Final = 2 << 20
@@ -183,9 +185,7 @@ class Resources:
             self.memory.put(key, data)
         return data
 
-    def _made(
-        self, request: Request, stem: str, syntax: Syntax, headers: Mapping[str, str] | None = None
-    ) -> Response:
+    def _made(self, request: Request, stem: str, syntax: Syntax, headers: Mapping[str, str] | None = None) -> Response:
         """Answer with a document in a syntax in which the build has no file of it."""
         path = f"{stem}.{syntax.extension}"
         if path in self.snapshot.sums:

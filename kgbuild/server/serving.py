@@ -77,9 +77,7 @@ def _reason(host: str, port: int, error: Exception) -> str:
     return f"cannot listen at {host} port {port}: {getattr(error, 'strerror', None) or error}"
 
 
-def _run(
-    project: Project, settings: Settings, listening: socket.socket, build: Path, remote: Remote | None
-) -> None:
+def _run(project: Project, settings: Settings, listening: socket.socket, build: Path, remote: Remote | None) -> None:
     import uvicorn
 
     from kgbuild.server.application import Application
@@ -108,6 +106,6 @@ def _run(
         proxy_headers=bool(settings.trusted),
         forwarded_allow_ips=list(settings.trusted),
         timeout_keep_alive=int(settings.limits.patience) or 1,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=1 if settings.watch else GRACE,
     )
     Server(config).run(sockets=[listening])

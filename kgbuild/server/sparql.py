@@ -6,12 +6,11 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 import pyoxigraph as ox
-from starlette.requests import Request
-from starlette.responses import Response
 
 from kgbuild.server.cache import Cache
 from kgbuild.server.jobs import Job, Reply
@@ -20,6 +19,10 @@ from kgbuild.server.replies import answer, problem
 from kgbuild.server.settings import NOTICE
 from kgbuild.store import tokens
 from kgbuild.terms import is_iri
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 METHODS: Final = "GET, HEAD, POST, OPTIONS"
 STATUS: Final = {
@@ -60,7 +63,7 @@ def normalise(sparql: str) -> str:
     >>> normalise('SELECT  *\\n{ ?s ?p "a  b" } # all')
     'SELECT * { ?s ?p "a  b" }'
     """
-    kept = []
+    kept: list[str] = []
     for token in tokens(sparql):
         if token.startswith("#") or token.isspace():
             if kept and kept[-1] != " ":
@@ -147,7 +150,7 @@ class Endpoint:
 
     def __init__(self, ask: Ask, digest: str, cache: Cache[Kept], limit: int) -> None:
         self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
-        self.asked: dict[object, asyncio.Task[Reply]] = {}
+        self.asked: dict[object, _Asked] = {}
         self.hits = self.misses = 0
 
     async def respond(self, request: Request) -> Response:
@@ -158,8 +161,8 @@ class Endpoint:
         accept = request.headers.get("accept", "")
         table, graph = choose(accept, (*RESULTS, HTML)), choose(accept, GRAPHS)
         if question.format:
-            table = by_extension(question.format, (*RESULTS, HTML))
-            graph = by_extension(question.format, GRAPHS)
+            named = by_extension(question.format, (*RESULTS, HTML)), by_extension(question.format, GRAPHS)
+            table, graph = named if any(named) else (table, graph)
         if table is None and graph is None:
             known = ", ".join(item.media_type for item in (*RESULTS, *GRAPHS))
             raise RefusedError(406, f"the formats are: {known}", {"Vary": "Accept"})
@@ -205,7 +208,7 @@ class Endpoint:
         asked = self.asked.get(key)
         if asked is None:
             asked = self.asked[key] = _Asked(asyncio.ensure_future(self.ask(job, client)))
-            asked.task.add_done_callback(lambda _: self._forget(key, asked))
+            asked.task.add_done_callback(partial(self._done, key, asked))
         asked.waiting += 1
         try:
             return await asyncio.shield(asked.task)
@@ -214,6 +217,9 @@ class Endpoint:
             if not asked.waiting:
                 self._forget(key, asked)
                 asked.task.cancel()
+
+    def _done(self, key: object, asked: _Asked, _: asyncio.Future[Reply]) -> None:
+        self._forget(key, asked)
 
     def _forget(self, key: object, asked: _Asked) -> None:
         if self.asked.get(key) is asked:

@@ -27,10 +27,10 @@ ROWS = 200
 """Rows of an answer that a model is given."""
 INSTRUCTIONS = f"""\
 {NOTICE}
-The graph holds claims of articles, each with its certainty (asserted, probable, suggested, possible, unknown), modality,
-polarity (affirmed, negated, neutral), qualifiers, and source: who says it, in which article and sentence. Never repeat a
-claim without its certainty and its source, and cite the IRI of the claim. A claim with `presupposed`, `implied` or
-qualifiers holds only in that sense."""
+The graph holds claims of articles, each with its certainty (asserted, probable, suggested, possible, unknown),
+modality, polarity (affirmed, negated, neutral), qualifiers, and source: who says it, in which article and sentence.
+Never repeat a claim without its certainty and its source, and cite the IRI of the claim. A claim with `presupposed`,
+`implied` or qualifiers holds only in that sense."""
 
 
 class Tools:

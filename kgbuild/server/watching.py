@@ -9,13 +9,15 @@ import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from kgbuild.project import Project
 from kgbuild.server.replies import answer
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 LOOK: Final = 0.3
 """Seconds between two looks at the sources."""
@@ -139,7 +141,9 @@ def enliven(request: Request, response: Response, prefix: str, digest: str) -> R
         return response
     script = f'<script src="{prefix}-/live.js" data-state="{digest}" data-events="{prefix}-/events"></script>'
     page = _POLICY.sub(b"", body).replace(b"</body>", script.encode() + b"</body>")
-    return Response(b"" if request.method == "HEAD" else page, headers={"Content-Type": media, "Cache-Control": "no-store"})
+    return Response(
+        b"" if request.method == "HEAD" else page, headers={"Content-Type": media, "Cache-Control": "no-store"}
+    )
 
 
 def respond(request: Request, path: str, watch: Watch, digest: Any) -> Response | None:

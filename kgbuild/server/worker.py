@@ -38,7 +38,9 @@ def main() -> None:
     seconds = settings["seconds"]
     while (job := _receive(sys.stdin.buffer)) is not None:
         signal.setitimer(signal.ITIMER_REAL, seconds + 1)
-        reply = evaluate(store, job, settings["prefixes"], settings["rows"], settings["bytes"])
+        reply = evaluate(
+            store, job, settings["prefixes"], settings["rows"], settings["bytes"], services=settings["services"]
+        )
         signal.setitimer(signal.ITIMER_REAL, 0)
         _answer(reply)
 
