@@ -208,4 +208,6 @@ def uses_service(sparql: str) -> bool:
     >>> uses_service("ASK { ?s a:b\\\\# ?o SERVICE <http://a/> {} }")  # an escaped # in a name starts no comment
     True
     """
+    if not re.search("service|load", sparql, re.IGNORECASE):
+        return False
     return any(token.upper() in {"SERVICE", "LOAD"} for token in tokens(sparql))

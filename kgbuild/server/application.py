@@ -49,6 +49,8 @@ EVERY: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 ]
+PATIENT: Final = 0.2
+"""Seconds after which the server looks whether the client still waits."""
 LOOK: Final = 0.5
 """Seconds between two looks for a new build."""
 
@@ -370,18 +372,20 @@ def _shown(host: str) -> str:
 async def until_gone(request: Request, work: Awaitable[Response]) -> Response:
     """Do a request's work, but stop when its client goes away."""
     task = asyncio.ensure_future(work)
-    await asyncio.sleep(0)
-    if task.done():
-        return task.result()
-    gone = asyncio.ensure_future(_gone(request))
+    gone = None
     try:
+        await asyncio.wait({task}, timeout=PATIENT)
+        if task.done():
+            return task.result()
+        gone = asyncio.ensure_future(_gone(request))
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise ClientDisconnect
         return task.result()
     finally:
         task.cancel()
-        gone.cancel()
+        if gone is not None:
+            gone.cancel()
 
 
 async def _gone(request: Request) -> None:

@@ -144,7 +144,7 @@ def names_dataset(sparql: str) -> bool:
     >>> names_dataset("SELECT * FROM <http://a/> {}"), names_dataset('SELECT ("FROM" AS ?x) {} # FROM')
     (True, False)
     """
-    return any(token.upper() == "FROM" for token in tokens(sparql))
+    return "from" in sparql.lower() and any(token.upper() == "FROM" for token in tokens(sparql))
 
 
 _FORMS: Final = {"SELECT": "table", "ASK": "table", "CONSTRUCT": "graph", "DESCRIBE": "graph"}

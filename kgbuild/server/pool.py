@@ -134,7 +134,8 @@ class Pool:
             except NotAllowedError as error:
                 return Reply("service", message=str(error))
         try:
-            turn = await asyncio.wait_for(self.turns.take(client), self.limits.seconds)
+            async with asyncio.timeout(self.limits.seconds):
+                turn = await self.turns.take(client)
         except BusyError:
             return Reply("busy", message="too many queries wait; try again in a moment")
         except TimeoutError:
@@ -156,7 +157,8 @@ class Pool:
     async def _run(self, job: Job) -> Reply:
         worker = await self._idle()
         try:
-            reply = await asyncio.wait_for(worker.ask(job), self.limits.seconds)
+            async with asyncio.timeout(self.limits.seconds):
+                reply = await worker.ask(job)
         except TimeoutError:
             self._kill(worker)
             return Reply("time", message=f"the query ran longer than {self.limits.seconds:g} seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -57,6 +58,9 @@ class Question:
     format: str = ""
 
 
+_LASTING: Final = re.compile("now|rand|uuid|bnode", re.IGNORECASE)
+
+
 def normalise(sparql: str) -> str:
     """Return a query without comments and with single spaces, so that what differs in layout alone is one query.
 
@@ -74,8 +78,12 @@ def normalise(sparql: str) -> str:
 
 
 def is_lasting(sparql: str) -> bool:
-    """Tell whether a query has the same answer each time it is asked of the same graph."""
-    return not any(token.upper() in _CHANGING for token in tokens(sparql))
+    """Tell whether a query has the same answer each time it is asked of the same graph.
+
+    >>> is_lasting("SELECT (NOW() AS ?t) {}"), is_lasting("ASK { ?knowledge ?p 'NOW' }")
+    (False, True)
+    """
+    return not _LASTING.search(sparql) or not any(token.upper() in _CHANGING for token in tokens(sparql))
 
 
 async def read_question(request: Request, most: int) -> Question | None:

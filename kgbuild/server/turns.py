@@ -58,6 +58,8 @@ class Turns:
 
     async def take(self, client: str) -> Turn:
         """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full."""
+        if not self.waiting and self.running_short < self.short and self.held[client] < self.each:
+            return self._start(client)
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
             self._drop_empty(client)
@@ -86,9 +88,12 @@ class Turns:
             self._drop_empty(client)
             if future.cancelled():
                 continue
-            self.running_short += 1
-            self.held[client] += 1
-            future.set_result(Turn(self, client))
+            future.set_result(self._start(client))
+
+    def _start(self, client: str) -> Turn:
+        self.running_short += 1
+        self.held[client] += 1
+        return Turn(self, client)
 
     def _drop_empty(self, client: str) -> None:
         if client in self.waiting and not self.waiting[client]:

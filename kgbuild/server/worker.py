@@ -18,7 +18,7 @@ import pyoxigraph as ox
 
 from kgbuild.server.jobs import HEAD, Job, Reply, evaluate, pack, pack_reply
 
-NICENESS = 5
+NICENESS = 2
 
 
 def main() -> None:
