@@ -292,6 +292,8 @@ def _sums(files: Mapping[str, bytes]) -> bytes:
 
 def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
     """Write everything beside the last build, then swap."""
+    from concurrent.futures import ThreadPoolExecutor
+
     project = compilation.project
     aside, old = _aside(project), _old(project)
     try:
@@ -299,11 +301,17 @@ def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
         site = aside / "site"
         for folder in sorted({(site / path).parent for path in plan.files}):
             folder.mkdir(parents=True, exist_ok=True)
-        for path, data in plan.files.items():
-            with open(site / path, "wb") as file:
-                file.write(data)
-        (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs))
-        OxigraphStore.write(aside / "store", site / f"data/{name_of(project)}.nq")
+        graph = f"data/{name_of(project)}.nq"
+        (site / graph).write_bytes(plan.files[graph])
+        with ThreadPoolExecutor(1) as beside:
+            stored = beside.submit(OxigraphStore.write, aside / "store", site / graph)
+            for path, data in plan.files.items():
+                if path == graph:
+                    continue
+                with open(site / path, "wb") as file:
+                    file.write(data)
+            (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs))
+            stored.result()
         _swap(aside, project.build, old)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
