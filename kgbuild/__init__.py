@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from kgbuild.explanations import explain
     from kgbuild.graph import KnowledgeGraph, load, query
     from kgbuild.testing import test
+    from kgbuild.verification import verify
 
 __version__ = "0.1.0"
-__all__ = ["KnowledgeGraph", "anchor", "build", "check", "explain", "export", "load", "query", "test"]
+__all__ = ["KnowledgeGraph", "anchor", "build", "check", "explain", "export", "load", "query", "test", "verify"]
 
 _HOMES = {
     "KnowledgeGraph": "graph",
@@ -30,6 +31,7 @@ _HOMES = {
     "load": "graph",
     "query": "graph",
     "test": "testing",
+    "verify": "verification",
 }
 
 

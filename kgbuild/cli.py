@@ -111,6 +111,15 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
 
+    words = "verify nanopublications and release folders"
+    more = (
+        "A nanopublication must be whole, its trusty URI must fit its content, and a signature its key. "
+        "A folder with SHA256SUMS must hold just those files, and one graph in every dump."
+    )
+    verify = command("verify", _verify, words, more)
+    verify.add_argument("paths", nargs="+", metavar="PATH", help="a file of RDF, or a folder such as build/site")
+    _add_findings(verify)
+
     explain = command("explain", _explain, "tell what a code means, with an example and the fix")
     explain.add_argument("code", nargs="?", metavar="CODE", help="such as KG204 or S20; none: list them")
     return top
@@ -427,6 +436,21 @@ def _export(options: argparse.Namespace) -> int:
         raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
     print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from kgbuild.verification import verify
+
+    seen = verify(*options.paths)
+    found = seen.report.sorted()
+    _findings(options, found)
+    if options.format == "text":
+        signed = f", {seen.signed} signed" if seen.signed else ""
+        print(f"{_counted(seen.nanopublications, 'nanopublication')}{signed}, {_counted(seen.files, 'released file')}")
+        for folder, digest in seen.graphs.items():
+            print(f"{folder}: graph {digest}")
+        print("not as published" if found else "all as published")
+    return _failed(options, found)
 
 
 def _explain(options: argparse.Namespace) -> int:
