@@ -111,6 +111,13 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
 
+    words = "tell what changed between two builds, dumps or projects, claim by claim"
+    more = "Each of OLD and NEW is a build, a release folder, a file of RDF, or the folder of a project."
+    diff = command("diff", _diff, words, f"{more} The exit code is 1 where something changed.")
+    diff.add_argument("old", metavar="OLD", help="such as a release that was published")
+    diff.add_argument("new", metavar="NEW", help="such as build, or . for the sources as they are")
+    diff.add_argument("--format", choices=("text", "json"), default="text", help="how to write the changes")
+
     words = "verify nanopublications and release folders"
     more = (
         "A nanopublication must be whole, its trusty URI must fit its content, and a signature its key. "
@@ -436,6 +443,15 @@ def _export(options: argparse.Namespace) -> int:
         raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
     print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from kgbuild.comparison import as_json, as_text, diff
+
+    found = diff(options.old, options.new)
+    form = options.format
+    sys.stdout.write(as_json(found) if form == "json" else as_text(found, color=_color(options, sys.stdout)))
+    return int(bool(found.changes or found.stated or found.unstated))
 
 
 def _verify(options: argparse.Namespace) -> int:

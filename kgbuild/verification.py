@@ -18,18 +18,10 @@ from typing import Final
 import pyoxigraph as ox
 
 from kgbuild.diagnostics import AbsentError, Report, Span, UnreadableError
+from kgbuild.dumps import FORMATS, SUMS, read_file, release_of, whole_graph
 from kgbuild.terms import DCTERMS, NP, NPX, PROV, TYPE
 from kgbuild.trusty import CODE, HOLE, Quad, is_trusty, normal_text, unescape
 
-SUMS: Final = "SHA256SUMS"
-_FORMATS: Final = {
-    ".trig": ox.RdfFormat.TRIG,
-    ".nq": ox.RdfFormat.N_QUADS,
-    ".jsonld": ox.RdfFormat.JSON_LD,
-    ".ttl": ox.RdfFormat.TURTLE,
-    ".rdf": ox.RdfFormat.RDF_XML,
-    ".nt": ox.RdfFormat.N_TRIPLES,
-}
 _NAMED: Final = (".trig", ".nq", ".jsonld")
 _NANOPUBLICATION: Final = f"<{NP}Nanopublication>"
 _PARTS: Final = {
@@ -76,7 +68,7 @@ class _Verification:
 
     def folder(self, folder: Path) -> None:
         """Verify a release, a build that holds one, or every file in a folder."""
-        release = next((at for at in (folder, folder / "site") if (at / SUMS).is_file()), None)
+        release = release_of(folder)
         if release is not None:
             return self.release(release)
         files = sorted(path for path in folder.rglob("*") if path.suffix in {".trig", ".nq"} and path.is_file())
@@ -125,13 +117,13 @@ class _Verification:
 
     def _dumps(self, folder: Path, paths: list[str]) -> None:
         """Compare the graph of every dump with the N-Quads one, and verify its nanopublications."""
-        whole = [path for path in paths if path.startswith("data/") and path.endswith(".nq") and "-rdf12" not in path]
-        for path in whole:
-            quads = self.quads(folder / path)
-            self.published(quads, folder / path)
+        for dump in whole_graph(folder):
+            path = dump.relative_to(folder).as_posix()
+            quads = self.quads(dump)
+            self.published(quads, dump)
             self.graphs[str(folder)] = f"sha256:{graph_hash(quads)}"
             triples = {("", *quad[1:]) for quad in quads}
-            for suffix in _FORMATS:
+            for suffix in FORMATS:
                 other = path.removesuffix(".nq") + suffix
                 if suffix == ".nq" or other not in paths:
                     continue
@@ -149,25 +141,11 @@ class _Verification:
 
     def quads(self, path: Path) -> list[Quad]:
         """Read a file of RDF; a broken one is a finding, and empty."""
-        form = _FORMATS.get(path.suffix)
-        if form is None:
-            known = ", ".join(_FORMATS)
-            raise UnreadableError(f"cannot tell the format of {path}: the name ends with none of {known}")
         try:
-            return [
-                (
-                    "" if isinstance(quad.graph_name, ox.DefaultGraph) else str(quad.graph_name),
-                    str(quad.subject),
-                    str(quad.predicate),
-                    str(quad.object),
-                )
-                for quad in ox.parse(path=str(path), format=form)
-            ]
+            return read_file(path)
         except SyntaxError as error:
             span = Span(str(path), error.lineno or 1, error.offset or 1)
-            self.report.add("KG801", f"not {form.name}: {error.msg}", span, hint="fetch the file again")
-        except OSError as error:
-            raise UnreadableError(f"cannot read {path}: {error.strerror or error}") from error
+            self.report.add("KG801", f"not {FORMATS[path.suffix].name}: {error.msg}", span, hint="fetch the file again")
         return []
 
     def published(self, quads: list[Quad], path: Path) -> int:
