@@ -75,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
+    init = command("init", _init, "write a small working project to start from", "Nothing that exists is changed.")
+    init.add_argument("folder", metavar="DIR", help="a new or empty folder")
+
     check = command("check", _check, "do everything a build does but writing")
     build = command("build", _build, "check the project, then write build/ with graph, site and store")
     for made in (check, build):
@@ -234,6 +237,18 @@ def _only_article(options: argparse.Namespace) -> str:
     if len(articles) != 1:
         raise UsageError("name the article of the text: --text ARTICLE=FILE")
     return articles[0].id
+
+
+def _init(options: argparse.Namespace) -> int:
+    from kgbuild.starting import init
+
+    for path in init(options.folder):
+        print(_shown(path))
+    print(
+        f"a project of two claims; README.md tells what is what. Next: kgbuild -C {options.folder} build",
+        file=sys.stderr,
+    )
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:
