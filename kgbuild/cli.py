@@ -114,6 +114,17 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
 
+    words = "propose mappings of the entities to the terms of ontologies, as SSSOM for review"
+    more = (
+        "A proposal is a name that both have, no more: read each, decide how strong it is, and move the rows that hold "
+        "into data/mappings/. Pairs that are mapped already are left out."
+    )
+    link = command("link", _link, words, more)
+    link.add_argument(
+        "files", nargs="+", metavar="FILE", help="OBO, Turtle, OWL or other RDF, or TSV with id and label"
+    )
+    link.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
+
     words = "tell what changed between two builds, dumps or projects, claim by claim"
     more = "Each of OLD and NEW is a build, a release folder, a file of RDF, or the folder of a project."
     diff = command("diff", _diff, words, f"{more} The exit code is 1 where something changed.")
@@ -446,17 +457,33 @@ def _export(options: argparse.Namespace) -> int:
     data = export(options.name, options.project, notes=notes)
     for note in notes:
         print(note, file=sys.stderr)
-    if options.output is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return 0
+    _write(options.output, data)
+    return 0
+
+
+def _write(path: str | None, data: bytes) -> None:
+    """Write data to a file, or to stdout where none is named."""
     from kgbuild.diagnostics import UnreadableError
 
+    if path is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
     try:
-        Path(options.output).write_bytes(data)
+        Path(path).write_bytes(data)
     except OSError as error:
-        raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
-    print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
+        raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from error
+    print(f"wrote {path} ({len(data):,} bytes)", file=sys.stderr)
+
+
+def _link(options: argparse.Namespace) -> int:
+    from kgbuild.linking import link
+
+    linked = link(options.project, *options.files)
+    _write(options.output, linked.table)
+    entities = len({found.entity for found in linked.proposals})
+    made = f"{_counted(len(linked.proposals), 'proposal')} for {entities} entities"
+    print(f"{made} among {_counted(linked.terms, 'term')}; read each before it is kept", file=sys.stderr)
     return 0
 
 
