@@ -558,7 +558,7 @@ def _by_dataset(statements: Iterable[StatementView]) -> list[tuple[Link, list[St
     return [
         (
             group[0].dataset,
-            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact"}))[
+            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact", "close"}))[
                 :STATEMENTS
             ],
             len(group),
