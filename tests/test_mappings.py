@@ -42,9 +42,9 @@ needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="needs ../sh
 
 
 def lines(path: Path) -> Iterator[str]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8")
-    with opened as file:
-        yield from file
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    return iter(text.splitlines(keepends=True))
 
 
 def rows(path: Path, delimiter: str = "\t") -> Iterator[dict[str, str]]:
