@@ -243,6 +243,7 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             sparql=query.sparql(project.prefixes),
             parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
             answer=answer,
+            recorded=query.recorded,
         )
         for query, answer in asked
     )

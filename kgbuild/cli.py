@@ -106,7 +106,12 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("--format", default="", help="table, csv, tsv, json, xml; for graphs turtle, nt, rdfxml, jsonld")
     query.add_argument("--endpoint", metavar="URL", help="ask a SPARQL 1.1 endpoint instead of the build")
     _add_infer(query, "let the query see the inferred graph (default: the setting `infer`)")
-    query.add_argument("--allow-service", action="store_true", help="let the query reach out with SERVICE")
+    query.add_argument(
+        "--allow-service",
+        action="store_true",
+        help="let the query ask other endpoints (SERVICE); else replay recordings",
+    )
+    query.add_argument("--record", action="store_true", help="ask the other endpoint of a named query and record it")
 
     test = command("test", _test, "compare the answers of the queries with the expected ones beside them")
     test.add_argument("--update", action="store_true", help="write the answers as the expected ones")
@@ -321,7 +326,7 @@ def _shown(path: Path) -> str:
 def _query(options: argparse.Namespace) -> int:
     from kgbuild.diagnostics import FindingsError, Report, UsageError
     from kgbuild.project import load_project
-    from kgbuild.queries import Query, find_query, read_queries, report_syntax
+    from kgbuild.queries import Query, find_query, read_queries, record, report_syntax
     from kgbuild.store import QuerySyntaxError
 
     project = load_project(Path(options.project))
@@ -338,7 +343,13 @@ def _query(options: argparse.Namespace) -> int:
         query = Query("text", "", "", options.execute, "<text>")
     else:
         query = find_query(project, options.name)
-    sparql = query.sparql(project.prefixes, values)
+    if options.record:
+        print(f"wrote {_shown(record(query, project, values))}", file=sys.stderr)
+        return 0
+    live = options.allow_service or options.endpoint
+    sparql = query.sparql(project.prefixes, values) if live else query.replayed(project.prefixes, values)
+    if query.recording is not None and not live:
+        print(f"replayed: {query.recorded} (--allow-service asks now)", file=sys.stderr)
     store = _store(options)
     try:
         answer = store.query(sparql, project.prefixes)

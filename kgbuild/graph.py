@@ -132,7 +132,7 @@ class KnowledgeGraph:
             raise UsageError(f"'{query}' is no SPARQL text, and this graph has no named queries")
         else:
             found = find_query(self.project, query)
-        answer = self.store.query(found.sparql(self.prefixes, parameters), self.prefixes)
+        answer = self.store.query(found.replayed(self.prefixes, parameters), self.prefixes)
         return self._shown(answer, labels)
 
     def _shown(self, answer: Answer, labels: bool) -> Table | rdflib.Graph | bool:

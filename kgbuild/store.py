@@ -120,7 +120,7 @@ class OxigraphStore:
             return Graph(sorted_triples(answer))
         except SyntaxError as error:
             raise syntax_error(error) from None
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise AbsentError(f"the query cannot be evaluated: {error}") from error
 
 

@@ -75,6 +75,7 @@ class QueryPage:
     sparql: str
     parameters: tuple[tuple[str, str, str], ...]
     answer: Answer
+    recorded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
