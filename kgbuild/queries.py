@@ -145,7 +145,8 @@ def _with_recording(query: Query, root: Path, report: Report) -> Query:
         return query
     try:
         answer = ox.parse_query_results(source.text.encode("utf-8"), format=ox.QueryResultsFormat.TSV)
-        assert isinstance(answer, ox.QuerySolutions)
+        if not isinstance(answer, ox.QuerySolutions):
+            raise ValueError("it holds no rows")
         variables = tuple(variable.value for variable in answer.variables)
         return replace(query, recording=Solutions(variables, tuple(tuple(row) for row in answer)))
     except (SyntaxError, ValueError) as error:
