@@ -117,7 +117,7 @@ def _filled(request: Request, query: Query, snapshot: Snapshot, *, given_by_name
             raise RefusedError(400, f"the parameter '{name[:100]}' is longer than {LONGEST} characters")
         values[name] = value
     try:
-        return query.sparql(snapshot.project.prefixes, values)
+        return query.replayed(snapshot.project.prefixes, values)
     except (UsageError, ValueError) as error:
         raise RefusedError(400, str(error)) from None
 

@@ -46,7 +46,7 @@ def _pages(project: Project, store: OxigraphStore, views: Views, nquads: bytes) 
         if answer is not None:
             parameters = tuple((item.name, item.default, item.doc) for item in query.parameters)
             text = query.sparql(project.prefixes)
-            asked.append(QueryPage(query.name, query.title, query.question, text, parameters, answer))
+            asked.append(QueryPage(query.name, query.title, query.question, text, parameters, answer, query.recorded))
     given = SiteInput(
         project=project,
         views=views,

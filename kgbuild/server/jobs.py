@@ -120,7 +120,7 @@ def evaluate(
         return Reply("syntax", message=found.message, line=found.line, column=found.column)
     except _TooLargeError:
         return _too_large(most)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         if asks_others:
             return Reply("store", message="a SERVICE did not answer, or may not be asked")
         return Reply("storage", message=str(error))

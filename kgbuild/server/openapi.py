@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kgbuild.project import Project
-from kgbuild.queries import Query
+from kgbuild.queries import Parameter, Query
 from kgbuild.server.jobs import form_of
 from kgbuild.server.negotiation import GRAPHS, RESULTS
 from kgbuild.server.settings import NOTICE
@@ -60,7 +60,7 @@ def _query(query: Query, extension: str, media: str, prefixes: Mapping[str, str]
             "in": "query",
             "required": False,
             "description": item.doc,
-            "schema": {**_kind(item.kind, prefixes), "default": _default(item.kind, item.default)},
+            "schema": _values(query, item, prefixes),
         }
         for item in query.parameters
     ]
@@ -75,6 +75,13 @@ def _query(query: Query, extension: str, media: str, prefixes: Mapping[str, str]
         "parameters": parameters,
         "responses": {"200": {"description": "the answer", "content": {media: {"schema": schema}}}, **_faults()},
     }
+
+
+def _values(query: Query, item: Parameter, prefixes: Mapping[str, str]) -> Schema:
+    """Return what a parameter may be: what another endpoint was asked for is recorded for the default alone."""
+    default = _default(item.kind, item.default)
+    only = {"enum": [default]} if query.recording is not None else {}
+    return {**_kind(item.kind, prefixes), **only, "default": default}
 
 
 def _kind(kind: str, prefixes: Mapping[str, str]) -> Schema:

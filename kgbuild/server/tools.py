@@ -101,7 +101,7 @@ class Tools:
         if name not in queries:
             raise UsageError(f"there is no question '{name}'; {did_you_mean(name, queries) or 'try list_questions'}")
         prefixes = self.serving.snapshot.project.prefixes
-        return await self._asked(queries[name].sparql(prefixes, parameters or {}))
+        return await self._asked(queries[name].replayed(prefixes, parameters or {}))
 
     async def run_sparql(self, query: str) -> dict[str, Any]:
         """Run a read-only SPARQL query; the prefixes of the graph are known. Select the claim, so that it can be cited.
