@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from servers import Server, built_project, serving
 
+from kgbuild.building import build
 from kgbuild.compilation import Compilation, compile_project
 
 GOOD = Path(__file__).parent / "broken" / "_good"
@@ -63,3 +65,11 @@ def server(built: Path) -> Iterator[Server]:
     """Serve the article's project."""
     with serving(built, "--timeout", "5") as running:
         yield running
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Build a copy of the small project, to change it."""
+    project = shutil.copytree(GOOD, tmp_path / "small")
+    build(project)
+    return project

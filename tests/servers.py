@@ -116,6 +116,17 @@ def serving(project: Path, *options: str, command: str = "serve") -> Iterator[Se
         process.stderr.close()
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def seconds(pid: int) -> float:
+    """Return how long a process has worked."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def until(condition: Any, seconds: float = 10) -> bool:
     """Wait until something holds."""
     end = time.monotonic() + seconds

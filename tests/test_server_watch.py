@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
@@ -18,12 +17,11 @@ def news(response: HTTPResponse) -> Iterator[Any]:
             yield json.loads(line[6:])
 
 
-def test_a_change_is_built_and_a_mistake_is_shown(built: Path, tmp_path: Path) -> None:
-    project = shutil.copytree(built, tmp_path / "project")
-    foods = project / "data/entities/foods.yaml"
-    good = foods.read_text()
-    with serving(project, "--watch") as server:
-        page = server.ask("id/kale.html", accept="text/html").text
+def test_a_change_is_built_and_a_mistake_is_shown(small: Path) -> None:
+    source = small / "data/entities/things.yaml"
+    good = source.read_text()
+    with serving(small, "--watch") as server:
+        page = server.ask("id/caffeine.html", accept="text/html").text
         assert "-/live.js" in page
         assert "http-equiv" not in page
         assert b"EventSource" in server.ask("-/live.js").body
@@ -31,11 +29,11 @@ def test_a_change_is_built_and_a_mistake_is_shown(built: Path, tmp_path: Path) -
         connection.request("GET", "/-/events")
         told = news(connection.getresponse())
         first = next(told)
-        foods.write_text(good.replace("de: Grünkohl\n", "de: Blattkohl\n"))
+        source.write_text(good.replace("de: Koffein", "de: Thein"))
         assert next(item for item in told if item["build"] != first["build"])["lines"] == []
-        assert until(lambda: "Blattkohl" in server.ask("id/kale.html").text)
-        foods.write_text(good.replace("category: food", "category: fod", 1))
+        assert until(lambda: "Thein" in server.ask("id/caffeine.html").text)
+        source.write_text(good.replace("category: substance", "category: substnce"))
         wrong = next(item for item in told if item["lines"])
-        assert any("data/entities/foods.yaml" in line and "error[KG302]" in line for line in wrong["lines"])
-        assert "Blattkohl" in server.ask("id/kale.html").text, "the last good build is still served"
+        assert any("data/entities/things.yaml" in line and "error[KG302]" in line for line in wrong["lines"])
+        assert "Thein" in server.ask("id/caffeine.html").text, "the last good build is still served"
         connection.close()
