@@ -69,6 +69,24 @@ def test_a_stopped_query_stops_working(strict: Server) -> None:
     assert until(idle)
 
 
+def test_workers_end_with_a_server_that_is_killed(built: Path) -> None:
+    with serving(built, "--timeout", "60") as server:
+        workers = children(server.process.pid)
+        assert workers
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(f"GET /sparql?{urlencode({'query': ENDLESS % 9})} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            assert until(lambda: "kgbuild_running 1.0" in server.ask("-/metrics").text)
+            server.process.kill()
+            server.process.wait()
+        assert until(lambda: not any(map(is_running, workers)))
+
+
+def is_running(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
 def test_a_query_whose_client_has_gone_stops(built: Path) -> None:
     with serving(built, "--timeout", "60") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as client:
