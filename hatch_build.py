@@ -73,7 +73,7 @@ class WebAssets(BuildHookInterface[Any]):
                 raise RuntimeError(f"a package from the npm registry is not the one of the lock:\n{fetched.stderr}")
             if fetched.returncode:
                 reason = _reason(fetched.stderr)
-                self.app.display_warning(f"search, workbench and fonts are left out: {reason}")
+                self.app.display_warning(f"search, workbench and fonts are left out: {fetched.stderr}")
                 self._replace({MISSING: f"the npm registry could not be read when kgbuild was installed ({reason})"})
                 return
             bundled = _run("node", ["bundle.mjs", "out"], work)
@@ -105,6 +105,6 @@ def _run(program: str, arguments: list[str], folder: Path) -> subprocess.Complet
 
 
 def _reason(log: str) -> str:
-    """Return the line of npm's log that says why."""
-    lines = [line.removeprefix("npm error ").strip() for line in log.splitlines() if line.startswith("npm error ")]
-    return next((line for line in lines if " " in line and not line.startswith("code ")), "npm gave no reason")
+    """Return npm's word for what failed, such as ENOTFOUND."""
+    codes = [line.rpartition(" ")[2] for line in log.splitlines() if line.startswith("npm error code ")]
+    return codes[0] if codes else "npm ci failed; pip install --verbose shows more"
