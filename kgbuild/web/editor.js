@@ -36,7 +36,7 @@ const LOOK = EditorView.theme({
 
 const COLOURS = HighlightStyle.define([
   { tag: [tags.keyword, tags.operatorKeyword, tags.modifier, tags.definitionKeyword, tags.function(tags.name)], color: "var(--accent)", fontWeight: "700" },
-  { tag: [tags.url, tags.string, tags.number, tags.bool, tags.literal], color: "var(--positive)" },
+  { tag: [tags.url, tags.namespace, tags.string, tags.number, tags.bool, tags.literal], color: "var(--positive)" },
   { tag: [tags.variableName, tags.definition(tags.variableName), tags.special(tags.variableName)], color: "var(--hedge)" },
   { tag: tags.comment, color: "var(--soft)", fontStyle: "italic" },
 ]);
