@@ -67,6 +67,17 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def watched(browser: Browser, root: str) -> Iterator[Visit]:
+    """Open a page below an address, and see at the end that it asked nothing of others and complained of nothing."""
+    context = browser.new_context(accept_downloads=True)
+    made = Visit(context.new_page(), root)
+    made.watch()
+    yield made
+    context.close()
+    assert (made.outside, made.complaints) == ([], [])
+
+
 class _Quiet(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 

@@ -73,26 +73,23 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="session", params=["disk", "http"])
-def address(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    """Return where the site stands: on disk, then over HTTP at a sub-path."""
-    from browsing import served
+@pytest.fixture
+def visit(browser: Browser, site: Path) -> Iterator[Visit]:
+    """Open a page from disk, which may ask nothing of other sites and may not complain."""
+    from browsing import watched
+
+    with watched(browser, f"{site.as_uri()}/") as made:
+        yield made
+
+
+@pytest.fixture(params=["disk", "http"])
+def anywhere(request: pytest.FixtureRequest, browser: Browser, site: Path) -> Iterator[Visit]:
+    """Open a page as `visit` does, from disk, then over HTTP at a sub-path."""
+    from browsing import served, watched
 
     if request.param == "disk":
-        yield f"{site.as_uri()}/"
+        with watched(browser, f"{site.as_uri()}/") as made:
+            yield made
     else:
-        with served(site) as found:
-            yield found
-
-
-@pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Visit]:
-    """Open a page that may ask nothing of other sites and may not complain."""
-    from browsing import Visit
-
-    context = browser.new_context(accept_downloads=True)
-    made = Visit(context.new_page(), address)
-    made.watch()
-    yield made
-    context.close()
-    assert (made.outside, made.complaints) == ([], [])
+        with served(site) as root, watched(browser, root) as made:
+            yield made
