@@ -100,7 +100,14 @@ def test_the_index_is_loaded_when_the_box_is_used(visit: Visit) -> None:
 
 
 def test_hostile_names_stay_text(browser: Browser, site: Path) -> None:
-    entry = ["id/magnesium.html", HOSTILE, HOSTILE, [HOSTILE + " alias"], "id:magnesium", [HOSTILE, 2, "negated hedged", HOSTILE]]
+    entry = [
+        "id/magnesium.html",
+        HOSTILE,
+        HOSTILE,
+        [HOSTILE + " alias"],
+        "id:magnesium",
+        [HOSTILE, 2, "negated hedged", HOSTILE],
+    ]
     script = f"globalThis.kgbuildEntries={json.dumps([entry])};"
     with served(site) as root:
         context = browser.new_context()

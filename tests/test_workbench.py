@@ -194,7 +194,9 @@ HOSTILE = '<img src=x onerror="alert(1)"></td><script>alert(2)</script>'
 
 
 def test_hostile_values_stay_text(visit: Visit) -> None:
-    query = f"SELECT ?a ?b ?c {{ BIND('''{HOSTILE}''' AS ?a) BIND(IRI('javascript:alert(3)') AS ?b) BIND('=1+1' AS ?c) }}"
+    query = (
+        f"SELECT ?a ?b ?c {{ BIND('''{HOSTILE}''' AS ?a) BIND(IRI('javascript:alert(3)') AS ?b) BIND('=1+1' AS ?c) }}"
+    )
     page = workbench(visit, f"query={quote(query)}")
     run(page)
     cells = page.locator("#answer td")
