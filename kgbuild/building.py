@@ -26,7 +26,7 @@ from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
-from kgbuild.site.scripts import absence, has_workbench, quads_script, web_files
+from kgbuild.site.scripts import absences, has_workbench, quads_script, web_files
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
 
@@ -166,8 +166,10 @@ def plan_build(compilation: Compilation, *, render: bool = True) -> Plan:
         pages = pages_by_path(_pages(material, asked, files), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in _web(compilation)}
-        if missing := absence(compilation.nquads.count(b"\n")):
-            material.note(missing)
+        for words in absences(
+            compilation.nquads.count(b"\n"), len(compilation.sources.entities), len(compilation.sources.claims)
+        ):
+            material.note(words)
     with timings.stage("links"):
         check_links(pages, [*files, "SHA256SUMS"], report)
         gate(report)

@@ -268,3 +268,16 @@ def test_too_many_statements_leave_the_workbench_out_with_a_note(
     assert "search/index.html" in plan.files
     assert not [path for path in plan.files if path.startswith("workbench/")]
     assert not [path for path, data in plan.files.items() if path.endswith(".html") and b"workbench/" in data]
+
+
+def test_too_many_claims_are_not_searched_with_a_note(
+    compilation: Compilation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not scripts.web_files():
+        pytest.skip("search and workbench were not made when kgbuild was installed")
+    monkeypatch.setattr(scripts, "SEARCHED", 150)
+    plan = building.plan_build(compilation)
+    assert any(note.startswith("the search of the site finds no claims: ") for note in plan.notes)
+    assert b"too many to be searched" in plan.files["search/index.html"]
+    assert b"c001.html" not in plan.files["search/entries.js"]
+    assert b'"claim/magnesium-rls/c001":' in plan.files["workbench/graph.js"]
