@@ -16,11 +16,27 @@ if TYPE_CHECKING:
     from kgbuild.comparison import diff
     from kgbuild.explanations import explain
     from kgbuild.graph import KnowledgeGraph, load, query
+    from kgbuild.linking import link
+    from kgbuild.starting import init
     from kgbuild.testing import test
     from kgbuild.verification import verify
 
 __version__ = "0.1.0"
-__all__ = ["KnowledgeGraph", "anchor", "build", "check", "diff", "explain", "export", "load", "query", "test", "verify"]
+__all__ = [
+    "KnowledgeGraph",
+    "anchor",
+    "build",
+    "check",
+    "diff",
+    "explain",
+    "export",
+    "init",
+    "link",
+    "load",
+    "query",
+    "test",
+    "verify",
+]
 
 _HOMES = {
     "KnowledgeGraph": "graph",
@@ -30,6 +46,8 @@ _HOMES = {
     "diff": "comparison",
     "explain": "explanations",
     "export": "building",
+    "init": "starting",
+    "link": "linking",
     "load": "graph",
     "query": "graph",
     "test": "testing",

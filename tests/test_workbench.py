@@ -53,7 +53,7 @@ def bindings(text: str) -> list[str]:
 def asked(compilation: Compilation) -> Iterator[tuple[Query, Answer]]:
     prefixes = compilation.project.prefixes
     for query in read_queries(compilation.project, Report()):
-        yield query, compilation.store.query(query.sparql(prefixes), prefixes)
+        yield query, compilation.store.query(query.replayed(prefixes), prefixes)
 
 
 ASK_ALL = """async (name) => {

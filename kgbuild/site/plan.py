@@ -70,7 +70,8 @@ class Download:
 class QueryPage:
     """A query with its answer; parameters are triples of name, default and what it means.
 
-    `body` is the query with its parameters left open, and `kinds` are theirs.
+    `body` is the query with its parameters left open, and `kinds` are theirs; `replayed` is what is asked where a
+    recorded answer stands for another endpoint.
     """
 
     name: str
@@ -81,6 +82,8 @@ class QueryPage:
     answer: Answer
     body: str = ""
     kinds: tuple[str, ...] = ()
+    recorded: str = ""
+    replayed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -577,6 +580,8 @@ def _example(query: QueryPage) -> dict[str, object]:
         "question": query.question,
         "text": query.body,
         "parameters": parameters,
+        "recorded": query.recorded,
+        "replayed": query.replayed,
     }
 
 
@@ -630,7 +635,7 @@ def _by_dataset(statements: Iterable[StatementView]) -> list[tuple[Link, list[St
     return [
         (
             group[0].dataset,
-            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact"}))[
+            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact", "close"}))[
                 :STATEMENTS
             ],
             len(group),
