@@ -168,6 +168,12 @@ def test_a_label_or_an_alias_finds_its_term_and_brings_its_prefix(visit: Visit) 
     expect(page.locator("#status")).to_contain_text("rows", timeout=10_000)
 
 
+def test_a_query_behind_a_question_mark_is_read_too(visit: Visit) -> None:
+    page = visit.open(f"workbench/index.html?query={quote('ASK { ?claim a kgb:Claim }')}")
+    run(page)
+    expect(page.locator("#answer")).to_have_text("Yes, so far as the graph goes.")
+
+
 def test_service_is_refused_in_plain_words(visit: Visit) -> None:
     page = workbench(visit, f"query={quote('SELECT * { SERVICE <https://example.org/> { ?s ?p ?o } }')}")
     page.click("#run")

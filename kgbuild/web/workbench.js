@@ -176,6 +176,7 @@ class Workbench {
       return;
     }
     if (error.line === undefined) {
+      this.engine.stop(); // what broke in the middle of its work may not be whole
       this.say(error.message, true);
       return;
     }
