@@ -16,7 +16,7 @@ let ready;
 
 /** Load the entries and index them, once. */
 function index() {
-  ready ??= load("search/entries.js", "kgbuildEntries").then((rows) => {
+  ready ??= load("search/entries.js", "kgbuildEntries").then(async (rows) => {
     const entries = rows.map(entry);
     const engine = new MiniSearch({
       fields: ["label", "aliases", "name"],
@@ -31,7 +31,8 @@ function index() {
         boostDocument: (id) => (entries[id].claim ? 0.5 : 1),
       },
     });
-    engine.addAll(entries.map((item, id) => ({ ...item, id })));
+    const documents = entries.map((item, id) => ({ ...item, id }));
+    await engine.addAllAsync(documents, { chunkSize: 1000 }); // in parts, so that typing goes on meanwhile
     return { entries, engine };
   });
   ready.catch(() => {
