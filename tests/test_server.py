@@ -446,11 +446,14 @@ def test_a_new_build_comes_into_service_without_a_break(small: Path) -> None:
         source.write_text(source.read_text().replace("de: Koffein", "de: Thein"))
         command = [sys.executable, "-m", "kgbuild", "-C", str(small), "build"]
         statuses = []
+        sums = (small / "build/site/SHA256SUMS").read_text().splitlines()
+        paths = [line.split("  ")[1] for line in sums if line.endswith((".html", ".ttl", ".jsonld"))]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as builder:
             end = time.monotonic() + 60
             while time.monotonic() < end:
                 statuses.append(server.query(f"SELECT ?l {{ ?s rdfs:label ?l }} LIMIT {1 + len(statuses)}").status)
-                statuses.append(server.ask("id/caffeine.html").status)
+                statuses.append(server.ask(paths[len(statuses) // 3 % len(paths)]).status)
+                statuses.append(server.ask("data/tea.nq", range="bytes=0-9").status - 6)
                 if builder.poll() is not None and rows(server.query(label))[0]["l"]["value"] == "Thein":
                     break
                 time.sleep(0.02)

@@ -126,6 +126,7 @@ class Application:
             self.services = Services(settings.services, f"{self.local}{self.prefix[1:]}-/service/", settings.limits)
         self.watch = watching.Watch(project) if settings.watch else None
         self.tasks: list[asyncio.Task[None]] = []
+        self.swapping = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or follow the life of the server."""
@@ -188,13 +189,16 @@ class Application:
 
     async def _swap(self) -> None:
         """Serve the build that is on the disk now; requests that have begun end on the one before."""
-        old, new = self.current, await self._open()
-        self.current = new
-        self.metrics.swaps.inc()
-        if self.watch is not None:
-            await self.watch.tell()
-        if old is not None:
-            await old.retire()
+        async with self.swapping:
+            old = self.current
+            if old is not None and current_mark(self.build) == old.snapshot.mark:
+                return
+            self.current = await self._open()
+            self.metrics.swaps.inc()
+            if self.watch is not None:
+                await self.watch.tell()
+            if old is not None:
+                await old.retire()
 
     async def _ask(self, job: Job, client: str) -> Reply:
         """Ask the workers of the build that is served; a build that went away meanwhile is replaced first."""
@@ -209,7 +213,7 @@ class Application:
                 return reply
             except GoneError:
                 if serving is self.current:
-                    await self._swap()
+                    await self._replace()
             finally:
                 await serving.leave()
         return Reply("busy", message="the graph is being replaced; try again in a moment")
@@ -248,10 +252,21 @@ class Application:
 
         with contextlib.suppress(ClientDisconnect):
             request = Request(scope, receive)
-            response = await self._guarded(request, path)
-            if key is not None:
-                self._keep(key, response)
-            await response(scope, receive, sending)
+            for again in (True, True, False):
+                serving = self.current
+                if serving is not None:
+                    serving.users += 1
+                try:
+                    response = await self._guarded(request, path, serving, again=again)
+                    if response is None:
+                        continue
+                    if key is not None:
+                        self._keep(key, response)
+                    await response(scope, receive, sending)
+                    break
+                finally:
+                    if serving is not None:
+                        await serving.leave()
         return status, size
 
     def _key(self, scope: Scope) -> tuple[object, ...] | None:
@@ -282,28 +297,36 @@ class Application:
         """Return a path below the base address."""
         return path.removeprefix(self.prefix) if path.startswith(self.prefix) else path.lstrip("/")
 
-    async def _guarded(self, request: Request, path: str) -> Response:
+    async def _guarded(self, request: Request, path: str, serving: Serving | None, *, again: bool) -> Response | None:
+        """Answer whatever happens; None, where `again` allows it, asks to try with the build that came meanwhile."""
         try:
             if request.method == "OPTIONS":
                 return _options(path)
-            serving = self.current
             if serving is None:
                 raise RefusedError(503, "the server is starting or stopping", {"Retry-After": "2"})
-            serving.users += 1
-            try:
-                response = await until_gone(request, self._respond(request, path, serving))
-                if self.watch is not None:
-                    response = watching.enliven(request, response, self.prefix, serving.snapshot.digest)
-                return response
-            finally:
-                await serving.leave()
+            response = await until_gone(request, self._respond(request, path, serving))
+            if self.watch is not None:
+                response = watching.enliven(request, response, self.prefix, serving.snapshot.digest)
+            return response
         except RefusedError as error:
             return refused(request, error)
         except ClientDisconnect:
             raise
+        except FileNotFoundError:
+            if again:
+                await self._replace()
+                return None
+            return refused(request, RefusedError(503, "the graph is being replaced", {"Retry-After": "2"}))
         except Exception:  # noqa: BLE001  # the last gate: any fault of ours is one answer, and the server goes on
             traceback.print_exc()
             return problem(request, 500, "this is a fault of kgbuild; its server has noted it")
+
+    async def _replace(self) -> None:
+        """Take the next build at once, where the one in service has gone from the disk."""
+        try:
+            await self._swap()
+        except (KgbuildError, GoneError, OSError):
+            await asyncio.sleep(LOOK)
 
     async def _respond(self, request: Request, path: str, serving: Serving) -> Response:
         if self.services is not None and path.startswith("-/service/"):
