@@ -1,7 +1,7 @@
 """Files outside a project that queries see beside its graph: RDF, and tables, each in a graph of its own.
 
 A table becomes RDF in the minimal mode of csv2rdf (W3C, Generating RDF from Tabular Data on the Web, §4), with names
-that do not depend on where the file lies: `<https://w3id.org/kgbuild/table/STEM#row=N>` for the row that ends at line N,
+that do not depend on where the file lies: `<https://w3id.org/kgbuild/table/STEM#row=N>` for the row at line N,
 `…#COLUMN` for a column. A column is numeric where each of its cells is a number without leading zeros.
 """
 
