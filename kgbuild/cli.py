@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -86,6 +87,9 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
+    init = command("init", _init, "write a small working project to start from", "Nothing that exists is changed.")
+    init.add_argument("folder", metavar="DIR", help="a new or empty folder")
+
     check = command("check", _check, "do everything a build does but writing")
     build = command("build", _build, "check the project, then write build/ with graph, site and store")
     for made in (check, build):
@@ -131,6 +135,33 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
 
+    words = "propose mappings of the entities to the terms of ontologies, as SSSOM for review"
+    more = (
+        "A proposal is a name that both have, no more: read each, decide how strong it is, and move the rows that hold "
+        "into data/mappings/. Pairs that are mapped already are left out."
+    )
+    link = command("link", _link, words, more)
+    link.add_argument(
+        "files", nargs="+", metavar="FILE", help="OBO, Turtle, OWL or other RDF, or TSV with id and label"
+    )
+    link.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
+
+    words = "tell what changed between two builds, dumps or projects, claim by claim"
+    more = "Each of OLD and NEW is a build, a release folder, a file of RDF, or the folder of a project."
+    diff = command("diff", _diff, words, f"{more} The exit code is 1 where something changed.")
+    diff.add_argument("old", metavar="OLD", help="such as a release that was published")
+    diff.add_argument("new", metavar="NEW", help="such as build, or . for the sources as they are")
+    diff.add_argument("--format", choices=("text", "json"), default="text", help="how to write the changes")
+
+    words = "verify nanopublications and release folders"
+    more = (
+        "A nanopublication must be whole, its trusty URI must fit its content, and a signature its key. "
+        "A folder with SHA256SUMS must hold just those files, and one graph in every dump."
+    )
+    verify = command("verify", _verify, words, more)
+    verify.add_argument("paths", nargs="+", metavar="PATH", help="a file of RDF, or a folder such as build/site")
+    _add_findings(verify)
+
     explain = command("explain", _explain, "tell what a code means, or why a triple holds", EXPLAIN_HELP)
     explain.add_argument(
         "what", nargs="*", metavar="CODE|TRIPLE", help="such as KG204, S20 or 'id:kale mr:sourceOf id:magnesium'"
@@ -164,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser().print_help()
         return 2
+    gc.set_threshold(50_000, 20, 50)  # millions of small values and hardly a cycle: the usual pace costs a tenth
     return _guarded(options)
 
 
@@ -243,6 +275,18 @@ def _only_article(options: argparse.Namespace) -> str:
     if len(articles) != 1:
         raise UsageError("name the article of the text: --text ARTICLE=FILE")
     return articles[0].id
+
+
+def _init(options: argparse.Namespace) -> int:
+    from kgbuild.starting import init
+
+    for path in init(options.folder):
+        print(_shown(path))
+    print(
+        f"a project of two claims; README.md tells what is what. Next: kgbuild -C {options.folder} build",
+        file=sys.stderr,
+    )
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -454,18 +498,58 @@ def _export(options: argparse.Namespace) -> int:
     data = export(options.name, options.project, notes=notes)
     for note in notes:
         print(note, file=sys.stderr)
-    if options.output is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return 0
+    _write(options.output, data)
+    return 0
+
+
+def _write(path: str | None, data: bytes) -> None:
+    """Write data to a file, or to stdout where none is named."""
     from kgbuild.diagnostics import UnreadableError
 
+    if path is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
     try:
-        Path(options.output).write_bytes(data)
+        Path(path).write_bytes(data)
     except OSError as error:
-        raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
-    print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
+        raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from error
+    print(f"wrote {path} ({len(data):,} bytes)", file=sys.stderr)
+
+
+def _link(options: argparse.Namespace) -> int:
+    from kgbuild.linking import link
+
+    linked = link(options.project, *options.files)
+    _write(options.output, linked.table)
+    entities = len({found.entity for found in linked.proposals})
+    made = f"{_counted(len(linked.proposals), 'proposal')} for {entities} entities"
+    print(f"{made} among {_counted(linked.terms, 'term')}; read each before it is kept", file=sys.stderr)
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from kgbuild.comparison import as_json, as_text, diff
+
+    found = diff(options.old, options.new)
+    form = options.format
+    sys.stdout.write(as_json(found) if form == "json" else as_text(found, color=_color(options, sys.stdout)))
+    return int(bool(found.changes or found.stated or found.unstated))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from kgbuild.verification import verify
+
+    seen = verify(*options.paths)
+    found = seen.report.sorted()
+    _findings(options, found)
+    if options.format == "text":
+        signed = f", {seen.signed} signed" if seen.signed else ""
+        print(f"{_counted(seen.nanopublications, 'nanopublication')}{signed}, {_counted(seen.files, 'released file')}")
+        for folder, digest in seen.graphs.items():
+            print(f"{folder}: graph {digest}")
+        print("not as published" if found else "all as published")
+    return _failed(options, found)
 
 
 def _explain(options: argparse.Namespace) -> int:
