@@ -218,7 +218,9 @@ def schemathesis(project: Path) -> None:
     """Check every operation of the OpenAPI description."""
     with serving(project) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}api/openapi.json"]
-        subprocess.run([*command, "--url", server.url.rstrip("/"), "--max-examples", "20", "--no-color"], check=False)
+        subprocess.run(
+            [*command, "--url", server.url.rstrip("/"), "--max-examples", "20", "--no-color"], check=False, cwd=project
+        )
 
 
 def start(project: Path) -> None:

@@ -36,12 +36,12 @@ def test_rdflib(server: Server) -> None:
     assert len(list(graph.triples((kale, None, None)))) > 3
 
 
-def test_schemathesis_finds_nothing(server: Server) -> None:
+def test_schemathesis_finds_nothing(server: Server, tmp_path: Path) -> None:
     """A sample of what benchmarks/serve.py --schemathesis runs in full."""
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}api/openapi.json"),
         *("--url", server.url.rstrip("/"), "--max-examples", "5", "--seed", "7", "--no-color", "--phases", "fuzzing"),
         *("--include-path-regex", "search|entity|claim/|claims-about|foods"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-4000:]
