@@ -1,6 +1,7 @@
 """Stores that answer SPARQL: the one door to Oxigraph, and to any SPARQL 1.1 endpoint over HTTP.
 
-Queries see the union of all graphs. `SERVICE` is refused unless allowed: it would reach out without a time limit.
+Queries see the union of all graphs, unless FROM names some. `SERVICE` is refused unless allowed: it would reach out
+without a time limit.
 """
 
 from __future__ import annotations
@@ -111,11 +112,14 @@ class OxigraphStore:
         self.store.bulk_extend(quads)
 
     def query(self, sparql: str, prefixes: dict[str, str] | None = None) -> Answer:
-        """Evaluate a query; raise `QuerySyntaxError`, or `UsageError` for a SERVICE that is not allowed."""
+        """Evaluate a query over the union of all graphs, or over the graphs that its FROM names.
+
+        Raises `QuerySyntaxError`, or `UsageError` for a SERVICE that is not allowed.
+        """
         if not self.services and uses_service(sparql):
             raise UsageError("the query uses SERVICE, which asks other servers; allow it with --allow-service")
         try:
-            answer = self.store.query(sparql, prefixes=prefixes, use_default_graph_as_union=True)
+            answer = self.store.query(sparql, prefixes=prefixes, use_default_graph_as_union=not names_dataset(sparql))
             if isinstance(answer, ox.QuerySolutions):
                 variables = tuple(variable.value for variable in answer.variables)
                 return Solutions(variables, tuple(tuple(row) for row in answer))
@@ -214,6 +218,15 @@ def tokens(sparql: str) -> list[str]:
     '"SERVICE"'
     """
     return _TOKEN.findall(sparql)
+
+
+def names_dataset(sparql: str) -> bool:
+    """Tell whether a query names its dataset with FROM.
+
+    >>> names_dataset("SELECT * FROM <http://a/> {}"), names_dataset('SELECT ("FROM" AS ?x) {} # FROM')
+    (True, False)
+    """
+    return "from" in sparql.lower() and any(token.upper() == "FROM" for token in tokens(sparql))
 
 
 def uses_service(sparql: str) -> bool:

@@ -281,3 +281,13 @@ def test_a_terminal_shows_the_stage_that_runs_and_a_pipe_does_not(good: Path) ->
     assert "validate …" in seen
     assert seen.index("validate …") < seen.index("claims")
     assert "…" not in run("check", cwd=good).stderr
+
+
+def test_from_narrows_a_query_to_the_graphs_it_names(project_root: Path) -> None:
+    count = "SELECT (COUNT(*) AS ?n) {} WHERE {{ ?s ?p ?o }}"
+    found = []
+    for source in ("", "FROM <https://w3id.org/magnesium-rls/graph/asserted>", "FROM <https://example.org/none>"):
+        done = run("query", "--format", "csv", "-e", count.format(source), cwd=project_root)
+        found.append(int(done.stdout.split()[1]))
+    assert found[0] > 10_000
+    assert found[1:] == [50, 0]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pyoxigraph as ox
 
-from kgbuild.store import sorted_triples, syntax_error, tokens, uses_service
+from kgbuild.store import names_dataset, sorted_triples, syntax_error, tokens, uses_service
 
 HEAD: Final = struct.Struct(">II")
 """The lengths of the JSON and of the body of a message, in bytes."""
@@ -136,15 +136,6 @@ def _dataset(job: Job) -> dict[str, Any]:
         "default_graph": [ox.NamedNode(name) for name in job.default or ()],
         "named_graphs": [ox.NamedNode(name) for name in job.named or ()],
     }
-
-
-def names_dataset(sparql: str) -> bool:
-    """Tell whether a query names its dataset with FROM.
-
-    >>> names_dataset("SELECT * FROM <http://a/> {}"), names_dataset('SELECT ("FROM" AS ?x) {} # FROM')
-    (True, False)
-    """
-    return "from" in sparql.lower() and any(token.upper() == "FROM" for token in tokens(sparql))
 
 
 _FORMS: Final = {"SELECT": "table", "ASK": "table", "CONSTRUCT": "graph", "DESCRIBE": "graph"}

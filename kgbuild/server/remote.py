@@ -20,10 +20,10 @@ from urllib.parse import urlencode
 import pyoxigraph as ox
 
 from kgbuild.diagnostics import AbsentError
-from kgbuild.server.jobs import RESULT_FORMATS, Job, Reply, form_of, more_rows, names_dataset, write_graph
+from kgbuild.server.jobs import RESULT_FORMATS, Job, Reply, form_of, more_rows, write_graph
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turns
-from kgbuild.store import Term, uses_service
+from kgbuild.store import Term, names_dataset, uses_service
 from kgbuild.terms import XSD
 
 _ACCEPT: Final = {"table": "application/sparql-results+json", "graph": "application/n-triples, text/turtle;q=0.8"}

@@ -21,6 +21,11 @@ export function asksOthers(text) {
   return tokens(text).some((token) => token.toUpperCase() === "SERVICE");
 }
 
+/** Tell whether a query names its dataset with FROM. */
+export function namesDataset(text) {
+  return tokens(text).some((token) => token.toUpperCase() === "FROM");
+}
+
 /** Tell whether the text would change data rather than ask. */
 export function changes(text) {
   const words = tokens(text).map((token) => token.toUpperCase());

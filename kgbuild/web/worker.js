@@ -1,7 +1,7 @@
 // The worker of the workbench: Oxigraph over the data of the build. It is stopped by ending it.
 
 import init, { Store } from "oxigraph/web.js";
-import { form } from "./sparql.js";
+import { form, namesDataset } from "./sparql.js";
 import { turtle } from "./turtle.js";
 
 let store;
@@ -16,10 +16,10 @@ function fault(error) {
   return { message, line: Number(found[1]), column: Number(found[2]) };
 }
 
-/** Answer a query over the union of all graphs, as SPARQL JSON or, where it asks for a graph, as Turtle. */
+/** Answer a query over the union of all graphs, or those that its FROM names, as SPARQL JSON or, where it asks for a graph, as Turtle. */
 function answer(text, prefixes) {
   const graph = ["CONSTRUCT", "DESCRIBE"].includes(form(text));
-  const options = { use_default_graph_as_union: true };
+  const options = { use_default_graph_as_union: !namesDataset(text) };
   if (!graph) return { json: store.query(text, { ...options, results_format: "json" }) };
   const quads = store.query(text, options);
   return turtle(quads, prefixes);
