@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 from kgbuild.evidence import AlignmentSetView, AlignmentView, CriterionView
 from kgbuild.nodes import ConceptView, Link
 from kgbuild.schemaorg import script
+from kgbuild.site.bars import horizontal, stacked
 from kgbuild.site.facts import SEGMENTS, covering, edge, facets, qualifiers, segments, stands, tally, weighed
 from kgbuild.store import Term, lexical, tokens
 from kgbuild.terms import XSD, compress
@@ -59,6 +60,8 @@ def environment() -> Environment:
         "covering": covering,
         "edge": edge,
         "facets": facets,
+        "horizontal": horizontal,
+        "stacked": stacked,
         "ld_json": ld_json,
         "n": counted,
         "place": place,
@@ -229,6 +232,10 @@ class Here:
     def file(self, path: str) -> str:
         """Return the address of a file of the site, percent-encoded."""
         return self.root + quote(path, safe="/~")
+
+    def absolute(self, path: str) -> str:
+        """Return the address of a file of the site on the web."""
+        return self.site.base + quote(path, safe="/~")
 
     def address(self, iri: str) -> str:
         """Return where an IRI leads: a page of the site, itself if it is http(s), or nowhere."""
