@@ -383,7 +383,7 @@ class _Planner:
         sections = [(article, self._by_section(article)) for article in self.views.articles]
         placed = {claim.iri for _, parts in sections for _, found in parts for claim in found}
         rest = [claim for claim in self.views.claims if claim.iri not in placed]
-        yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest)
+        yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest, facet_groups=self.facets)
         formats = tuple(dict((*self.input.formats, ("trig", "TriG"))).items())
         for claim in self.views.claims:
             path = claim_path(claim.key)
