@@ -24,10 +24,10 @@ def horizontal(row: Measured, measures: Measures) -> Markup:
     """Draw a value as a bar, the range of its varieties as a line, and the line that a criterion draws."""
     scale = 100 / measures.largest if measures.largest > 0 else 0
     kind = "over" if measures.least is None or row.value >= measures.least else "under"
-    drawn = f'<rect class="{kind}" y="1" width="{row.value * scale:.2f}" height="8"/>'
+    drawn = f'<rect class="{kind}" y="0.5" width="{row.value * scale:.2f}" height="5.5"/>'
     if row.high > row.low:
         low, high = row.low * scale, row.high * scale
-        drawn += f'<path class="range" d="M{low:.2f} 5H{high:.2f}M{low:.2f} 2.5v5M{high:.2f} 2.5v5"/>'
+        drawn += f'<path class="range" d="M{low:.2f} 8.5H{high:.2f}M{low:.2f} 7v3M{high:.2f} 7v3"/>'
     if measures.least is not None:
         drawn += f'<path class="least" d="M{measures.least * scale:.2f} 0V10"/>'
     return _cell(drawn)

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from kgbuild.schemaorg import NOTICE, said
-from kgbuild.site.facts import tally
+from kgbuild.site.facts import segments, tally
 from kgbuild.site.pictures import wrapped
-from kgbuild.site.render import bar, counted, document, plain
+from kgbuild.site.render import counted, document, drawing, plain
 
 if TYPE_CHECKING:
     from kgbuild.site.plan import SiteInput
@@ -143,10 +143,6 @@ def poster(site: SiteInput) -> bytes:
     for number, (concept, count) in enumerate(tally(claims)[:5]):
         x = 90 + 215 * number
         lines.append(f'<text x="{x}" y="570" font-size="26">{count:,} {escape(plain(concept.label or "unrecorded", 14).lower())}</text>')
-        lines.append(f'<svg x="{x}" y="500" color="#1d2329" width="134" height="33" viewBox="0 0 53 13">{_segments(concept.rank)}</svg>')
+        lines.append(f'<svg x="{x}" y="500" color="#1d2329" width="134" height="33" viewBox="0 0 53 13">{drawing(segments(concept))}</svg>')
     lines.append("</g></svg>")
     return document("\n".join(lines) + "\n")
-
-
-def _segments(rank: int | None) -> str:
-    return str(bar(0 if rank is None else max(0, min(5, rank + 1)))).partition(">")[2].removesuffix("</svg>")

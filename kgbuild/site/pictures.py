@@ -88,21 +88,22 @@ def ego(name: str, spokes: Sequence[Spoke], label: str) -> Markup:
     right, left = shown[: (len(shown) + 1) // 2], shown[(len(shown) + 1) // 2 :]
     height = max(len(right) * _PITCH, 96) + 8
     middle = height / 2
+    words = wrapped(name, 10, 4)
+    room = 10 * len(words) + 4
     lines, boxes = [], []
     for column, side in ((right, 1), (left, -1)):
         top = middle - len(column) * _PITCH / 2
         for number, spoke in enumerate(column):
             y = top + (number + 0.5) * _PITCH
-            lines.append(_spoke(spoke, side, y - middle, middle))
+            lines.append(_spoke(spoke, side, (middle, y), room * (2 * number + 1 - len(column)) / len(column)))
             boxes.append(_box(spoke, 0 if side < 0 else _WIDTH - _COLUMN, y))
     return Markup(  # noqa: S704  # every text in it is escaped by the functions that spell it
         f'<svg class="net ego" role="group" aria-label="{escape(plain(label))}" viewBox="0 0 {_WIDTH} {height:g}">'
-        f"{''.join(lines)}{_middle(name, middle)}{''.join(boxes)}</svg>"
+        f"{''.join(lines)}{_middle(words, middle)}{''.join(boxes)}</svg>"
     )
 
 
-def _middle(name: str, y: float) -> str:
-    words = wrapped(name, 13, 3)
+def _middle(words: Sequence[str], y: float) -> str:
     height = 20 * len(words) + 20
     x = _WIDTH / 2
     return (
@@ -121,7 +122,7 @@ def _text(lines: Sequence[str], x: float, y: float, pitch: float, kind: str) -> 
 
 def _box(spoke: Spoke, x: float, y: float) -> str:
     middle = x + _COLUMN / 2
-    lines = wrapped(spoke.label, 19, 2)
+    lines = wrapped(spoke.label, 18, 2)
     height = 30 if len(lines) == 1 else 44
     return (
         f'<a href="{escape(spoke.address)}"><title>{escape(spoke.title)}</title>'
@@ -132,16 +133,14 @@ def _box(spoke: Spoke, x: float, y: float) -> str:
     )
 
 
-def _spoke(spoke: Spoke, side: int, rise: float, middle: float) -> str:
+def _spoke(spoke: Spoke, side: int, heights: tuple[float, float], shift: float) -> str:
     """Draw the line from the middle to the inner edge of a box, with its arrow where the claim points."""
-    x, reach = _WIDTH / 2, _WIDTH / 2 - _COLUMN
-    near = _CENTRE / 2 + 3
-    start = (x + side * near, middle + rise * 0.16)
-    end = (x + side * reach, middle + rise)
+    start = (_WIDTH / 2 + side * (_CENTRE / 2), heights[0] + shift)
+    end = (_WIDTH / 2 + side * (_WIDTH / 2 - _COLUMN), heights[1])
     turn = (start[0] + end[0]) / 2
     tip, base = (end, start) if spoke.outgoing else (start, end)
     way = 1 if tip[0] > base[0] else -1
-    path = f"M{_at(start)}C{turn:g} {start[1]:.1f} {turn - side * 6:g} {end[1]:.1f} {_at(end)}"
+    path = f"M{_at(start)}C{turn + side * 8:g} {start[1]:.1f} {turn - side * 6:g} {end[1]:.1f} {_at(end)}"
     arrow = f"M{_at(tip)}l{-7 * way} -4.5v9z"
     inner = f'<path class="gap" d="{path}"/>' if "negated" in spoke.edge else ""
     return f'<g class="{spoke.edge}"><path class="line" d="{path}"/>{inner}<path class="tip" d="{arrow}"/></g>'

@@ -41,7 +41,7 @@ TOLD = frozenset(
 )
 """Columns of an answer that repeat what the card of a claim says."""
 
-STATEMENTS = 5
+STATEMENTS = 3
 """Statements of one dataset shown on the page of an entity; the page of the dataset lists all of them."""
 
 _MEDIA = {
@@ -548,7 +548,7 @@ class _Planner:
             disputed=[claim for claim in claims if any(item.verdict.slug == "disputes" for item in claim.alignments)],
             opposite=[group for group in same if len({claim.negated for claim in group}) > 1],
             uneven=[group for group in same if len({claim.certainty.iri for claim in group}) > 1],
-            contrasts=[(claim, link) for claim in claims for link in claim.contrasts_with],
+            contrasts=[(claim, claim.contrasts_with) for claim in claims if claim.contrasts_with],
         )
 
     def _graph(self) -> Page:
