@@ -17,7 +17,8 @@ from kgbuild.site.render import plain
 SPOKES = 12
 """Things drawn around a thing; the list of claims below the picture holds all of them."""
 
-_WIDTH, _COLUMN, _CENTRE, _PITCH = 460, 152, 92, 88
+_COLUMN, _CENTRE, _PITCH, _GAP = 152, 100, 88, 32
+_FEW = 3
 _SLOT = 15.5
 
 
@@ -85,7 +86,12 @@ def wrapped(text: str, width: int, lines: int) -> list[str]:
 def ego(name: str, spokes: Sequence[Spoke], label: str) -> Markup:
     """Draw a thing in the middle and up to `SPOKES` things in two columns beside it; `label` names the picture."""
     shown = spokes[:SPOKES]
-    right, left = shown[: (len(shown) + 1) // 2], shown[(len(shown) + 1) // 2 :]
+    few = len(shown) <= _FEW
+    half = len(shown) if few else (len(shown) + 1) // 2
+    right, left = shown[:half], shown[half:]
+    gap = 3 * _GAP if few else _GAP
+    reach = _CENTRE / 2 + gap + _COLUMN
+    edge = -_CENTRE / 2 if few else -reach
     height = max(len(right) * _PITCH, 96) + 8
     middle = height / 2
     words = wrapped(name, 10, 4)
@@ -95,20 +101,21 @@ def ego(name: str, spokes: Sequence[Spoke], label: str) -> Markup:
         top = middle - len(column) * _PITCH / 2
         for number, spoke in enumerate(column):
             y = top + (number + 0.5) * _PITCH
-            lines.append(_spoke(spoke, side, (middle, y), room * (2 * number + 1 - len(column)) / len(column)))
-            boxes.append(_box(spoke, 0 if side < 0 else _WIDTH - _COLUMN, y))
+            shift = room * (2 * number + 1 - len(column)) / len(column)
+            lines.append(_spoke(spoke, side, (middle + shift, y), gap))
+            boxes.append(_box(spoke, -reach if side < 0 else reach - _COLUMN, y))
     return Markup(  # noqa: S704  # every text in it is escaped by the functions that spell it
-        f'<svg class="net ego" role="group" aria-label="{escape(plain(label))}" viewBox="0 0 {_WIDTH} {height:g}">'
+        f'<svg class="net ego{" few" if few else ""}" role="group" aria-label="{escape(plain(label))}" '
+        f'viewBox="{edge:g} 0 {reach - edge:g} {height:g}">'
         f"{''.join(lines)}{_middle(words, middle)}{''.join(boxes)}</svg>"
     )
 
 
 def _middle(words: Sequence[str], y: float) -> str:
     height = 20 * len(words) + 20
-    x = _WIDTH / 2
     return (
-        f'<rect class="middle" x="{x - _CENTRE / 2:g}" y="{y - height / 2:g}" width="{_CENTRE}" height="{height}" rx="8"/>'
-        + _text(words, x, y, 20, "name")
+        f'<rect class="middle" x="{-_CENTRE / 2:g}" y="{y - height / 2:g}" width="{_CENTRE}" height="{height}" rx="8"/>'
+        + _text(words, 0, y, 20, "name")
     )
 
 
@@ -133,10 +140,10 @@ def _box(spoke: Spoke, x: float, y: float) -> str:
     )
 
 
-def _spoke(spoke: Spoke, side: int, heights: tuple[float, float], shift: float) -> str:
+def _spoke(spoke: Spoke, side: int, heights: tuple[float, float], gap: float) -> str:
     """Draw the line from the middle to the inner edge of a box, with its arrow where the claim points."""
-    start = (_WIDTH / 2 + side * (_CENTRE / 2), heights[0] + shift)
-    end = (_WIDTH / 2 + side * (_WIDTH / 2 - _COLUMN), heights[1])
+    start = (side * _CENTRE / 2, heights[0])
+    end = (side * (_CENTRE / 2 + gap), heights[1])
     turn = (start[0] + end[0]) / 2
     tip, base = (end, start) if spoke.outgoing else (start, end)
     way = 1 if tip[0] > base[0] else -1
@@ -175,7 +182,7 @@ def ring(groups: Sequence[str], nodes: Sequence[Node], chords: Iterable[Chord], 
             touching[key].append(f'<path class="lit {chord.edge}" d="{path}"/>')
     heads = "".join(_head(name, angles[f"\0{number}"], radius) for number, name in enumerate(groups) if name)
     things = "".join(_thing(node, angles[node.key], radius, touching[node.key]) for node in nodes)
-    half = radius + (150 if any(groups) else 118)
+    half = radius + (190 if any(groups) else 118)
     return Markup(  # noqa: S704  # every text in it is escaped by the functions that spell it
         f'<svg class="net ring" role="group" aria-label="{escape(plain(label))}" '
         f'viewBox="{-half:.0f} {-half:.0f} {2 * half:.0f} {2 * half:.0f}">{"".join(drawn)}{heads}{things}</svg>'

@@ -26,7 +26,7 @@ from kgbuild.site.networks import Group, between, spokes, whole
 from kgbuild.site.pictures import SPOKES, ego, ring
 from kgbuild.site.profiles import by_certainty, by_outcome, measures
 from kgbuild.site.render import Here, Site, anchor, document, environment, is_number, place
-from kgbuild.site.vocabulary import KINDS, Ontology, Term, ontologies, schemes, terms
+from kgbuild.site.vocabulary import KINDS, Ontology, Term, hierarchy, ontologies, schemes, terms
 from kgbuild.store import Answer, Graph, Solutions, lexical
 from kgbuild.store import Term as Node
 from kgbuild.terms import KGB
@@ -572,8 +572,15 @@ class _Planner:
             (self._header(space), _by_kind(term for term in self.terms if term.iri.startswith(space)))
             for space in (own, tool)
         ]
+        own_terms = [term for term in self.terms if not term.scheme]
+        things = Counter(entity.category.iri for entity in self.views.entities)
+        used = Counter(claim.predicate.iri for claim in self.views.claims)
+        forests = [
+            ("Categories of things", "things", hierarchy((t for t in own_terms if t.kind == "Classes"), things)),
+            ("Predicates of claims", "claims", hierarchy((t for t in own_terms if t.kind == KINDS[1]), used)),
+        ]
         alternates = self._alternates("ns.html", (("ttl", "Turtle"),))
-        return self._page("ns.html", "ns.html", parts=parts, schemes=self.schemes, alternates=alternates)
+        return self._page("ns.html", "ns.html", parts=parts, forests=forests, schemes=self.schemes, alternates=alternates)
 
     def _header(self, space: str) -> Ontology:
         iri = space.rstrip("#")
