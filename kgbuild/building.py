@@ -26,6 +26,7 @@ from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
+from kgbuild.site.scripts import absence, has_workbench, quads_script, web_files
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
 
@@ -164,6 +165,9 @@ def plan_build(compilation: Compilation, *, render: bool = True) -> Plan:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
         pages = pages_by_path(_pages(material, asked, files), report)
         files |= _addresses(pages, material)
+        files |= {path: write() if render else b"" for path, write in _web(compilation)}
+        if missing := absence(compilation.nquads.count(b"\n")):
+            material.note(missing)
     with timings.stage("links"):
         check_links(pages, [*files, "SHA256SUMS"], report)
         gate(report)
@@ -217,6 +221,15 @@ def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, byte
     return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)}
 
 
+def _web(compilation: Compilation) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Return the scripts and fonts of the site, and the data of its workbench."""
+    for path, data in web_files().items():
+        if not path.startswith("workbench/") or has_workbench(compilation.nquads.count(b"\n")):
+            yield path, partial(bytes, data)
+    if has_workbench(compilation.nquads.count(b"\n")):
+        yield "workbench/data.js", partial(quads_script, compilation.nquads)
+
+
 def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Return the files of a question's answer, by path, to be written when asked for."""
     forms = ("csv", "json") if isinstance(answer, Solutions) else ("nt",) if isinstance(answer, Graph) else ("json",)
@@ -234,6 +247,8 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             sparql=query.sparql(project.prefixes),
             parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
             answer=answer,
+            body=query.body,
+            kinds=tuple(item.kind for item in query.parameters),
         )
         for query, answer in asked
     )
@@ -248,6 +263,8 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             engine=compilation.engine,
             triples=compilation.nquads.count(b"\n"),
             formats=RESOURCE_FORMATS,
+            scripts=bool(web_files()),
+            workbench=has_workbench(compilation.nquads.count(b"\n")),
         )
     )
 

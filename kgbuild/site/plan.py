@@ -19,6 +19,7 @@ from kgbuild.diagnostics import Diagnostic, Severity
 from kgbuild.evidence import StatementView
 from kgbuild.nodes import Link
 from kgbuild.project import Project
+from kgbuild.site import scripts
 from kgbuild.site.browse import BROWSED, FacetGroup, facet_groups
 from kgbuild.site.facts import outcome, tally, withheld
 from kgbuild.site.machines import PICTURE, feed, guide, poster
@@ -72,7 +73,10 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class QueryPage:
-    """A query with its answer; parameters are triples of name, default and what it means."""
+    """A query with its answer; parameters are triples of name, default and what it means.
+
+    `body` is the query with its parameters left open, and `kinds` are theirs.
+    """
 
     name: str
     title: str
@@ -80,11 +84,17 @@ class QueryPage:
     sparql: str
     parameters: tuple[tuple[str, str, str], ...]
     answer: Answer
+    body: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SiteInput:
-    """Everything the site shows; `formats` are pairs of extension and label of the files beside a page."""
+    """Everything the site shows; `formats` are pairs of extension and label of the files beside a page.
+
+    With `scripts` pages have a search and fonts of their own, whose files the build writes; with `workbench` there is
+    one.
+    """
 
     project: Project
     views: Views
@@ -95,6 +105,8 @@ class SiteInput:
     engine: str
     triples: int
     formats: tuple[tuple[str, str], ...]
+    scripts: bool = False
+    workbench: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +211,10 @@ def _assets() -> list[Page]:
     return [Page(path, _asset(path)) for path in ("favicon.svg", "graph.css", "style.css")]
 
 
+def _styles(folder: str) -> Page:
+    return Page(f"{folder}/{folder}.css", _asset(f"{folder}.css"))
+
+
 @cache
 def _asset(name: str) -> bytes:
     return files("kgbuild").joinpath("assets", name).read_bytes()
@@ -289,6 +305,42 @@ class _Planner:
         yield Page("llms.txt", guide(self.input))
         yield Page("feed.xml", feed(self.input, claim_path))
         yield Page(PICTURE, poster(self.input))
+        if self.input.scripts:
+            yield from self._search()
+        if self.input.workbench:
+            yield from self._workbench()
+
+    def _search(self) -> Iterator[Page]:
+        """Yield the page of all results, and the entries that are searched."""
+        yield self._page("search/index.html", "search.html")
+        yield _styles("search")
+        entries = sorted(self._entries(), key=lambda entry: (entry[1].casefold(), entry[0]))
+        yield Page("search/entries.js", scripts.data_script("kgbuildEntries", entries))
+
+    def _entries(self) -> Iterator[scripts.Entry]:
+        curie = self.site.curie
+        for entity in self.views.entities:
+            yield scripts.entity_entry(entity, entity_path(entity.slug), curie(entity.iri))
+        for claim in self.views.claims:
+            yield scripts.claim_entry(claim, claim_path(claim.key), curie(claim.iri))
+        for term in self.terms:
+            yield scripts.term_entry(term, curie(term.iri))
+        for article in self.views.articles:
+            yield article_path(article.id), article.title or article.id, "Article", [], curie(article.iri), None
+        for dataset in self.views.datasets:
+            yield dataset_path(dataset.id), dataset.title or dataset.id, "Dataset", [], curie(dataset.iri), None
+        for query in self.input.queries:
+            yield query_path(query.name), query.title, "Question", [query.question], "", None
+
+    def _workbench(self) -> Iterator[Page]:
+        """Yield the page where people ask their own questions, and what it knows of the graph."""
+        yield self._page("workbench/index.html", "workbench.html")
+        yield _styles("workbench")
+        told = {iri for things in (self.views.entities, self.views.claims, self.terms) for iri in _iris(things)}
+        pages = {self.site.curie(iri): path for iri, path in self.site.targets.items() if iri not in told}
+        queries = [_example(query) for query in self.input.queries]
+        known = scripts.graph_script(self.project.prefixes, self.project.base, pages, queries)
+        yield Page("workbench/graph.js", known)
 
     def _page(self, path: str, template: str, **context: Any) -> Page:
         data = context.get("data")
@@ -359,6 +411,7 @@ class _Planner:
             groups=groups,
             drawn=drawn,
             around=len(around),
+            edges=" ".join(spoke.edge for spoke in around[:SPOKES]),
             spokes=SPOKES,
             mentioned=[claim for claim in entity.mentioned if _names(claim, entity.iri)],
             claims=self.about[entity.iri],
@@ -579,6 +632,9 @@ class _Planner:
             ("Categories of things", "things", hierarchy((t for t in own_terms if t.kind == "Classes"), things)),
             ("Predicates of claims", "claims", hierarchy((t for t in own_terms if t.kind == KINDS[1]), used)),
         ]
+        forests = [
+            (words, noun, [branch for branch in branches if branch.count]) for words, noun, branches in forests
+        ]
         alternates = self._alternates("ns.html", (("ttl", "Turtle"),))
         return self._page("ns.html", "ns.html", parts=parts, forests=forests, schemes=self.schemes, alternates=alternates)
 
@@ -597,6 +653,25 @@ class _Planner:
             Alternate(f"{stem}.{extension}", label, _MEDIA.get(extension, "application/octet-stream"))
             for extension, label in formats
         ]
+
+
+def _iris(things: Iterable[EntityView | ClaimView | Term]) -> Iterator[str]:
+    return (thing.iri for thing in things)
+
+
+def _example(query: QueryPage) -> dict[str, object]:
+    """Return a query as the workbench offers it."""
+    parameters = [
+        {"name": name, "kind": kind, "default": default, "doc": doc}
+        for (name, default, doc), kind in zip(query.parameters, query.kinds, strict=True)
+    ]
+    return {
+        "name": query.name,
+        "title": query.title,
+        "question": query.question,
+        "text": query.body,
+        "parameters": parameters,
+    }
 
 
 def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:

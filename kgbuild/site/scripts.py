@@ -1,0 +1,119 @@
+"""What the scripts of the pages are given: the entries of the search, the workbench's terms and queries, and its data.
+
+Data scripts are JSON behind an assignment, so that a page opened from disk can load them too. The scripts themselves
+and the fonts are made when kgbuild is installed (`hatch_build.py`); this module knows where they go.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from kgbuild.site.facts import edge, segments
+from kgbuild.site.vocabulary import Term
+from kgbuild.views import ClaimView, EntityView
+
+WORKBENCH_QUADS = 1_000_000
+"""More statements than a browser loads in some ten seconds; beyond them the workbench is left out, with a note."""
+
+_PLACES = {"search.js": "search/", "workbench.js": "workbench/", "engine.js": "workbench/"}
+_NOTES = frozenset(("made-of.txt", "missing.txt"))
+_KINDS = {
+    "Classes": "Class",
+    "Predicates of claims": "Predicate of claims",
+    "Other relations": "Relation",
+    "Properties with a value": "Property",
+    "Annotation properties": "Property",
+    "Schemes": "Scheme",
+    "Concepts": "Concept",
+    "Other terms": "Term",
+}
+
+Entry = tuple[str, str, str, list[str], str, list[object] | None]
+"""Path, label, kind, other names, short IRI, and for a claim its certainty, filled segments, edge and place."""
+
+
+def _vendor() -> Traversable:
+    return files("kgbuild").joinpath("assets", "vendor")
+
+
+@cache
+def web_files() -> Mapping[str, bytes]:
+    """Return the scripts and fonts by their paths in a site; none where they were not made at install."""
+    folder = _vendor()
+    if not folder.joinpath("made-of.txt").is_file():
+        return {}
+    found = {_PLACES.get(item.name, "") + item.name: item for item in folder.iterdir() if item.is_file()}
+    found |= {f"fonts/{item.name}": item for item in folder.joinpath("fonts").iterdir()}
+    return {path: item.read_bytes() for path, item in sorted(found.items()) if path not in _NOTES}
+
+
+def has_workbench(quads: int) -> bool:
+    """Tell whether a site of so many statements has a workbench."""
+    return bool(web_files()) and quads <= WORKBENCH_QUADS
+
+
+def absence(quads: int) -> str:
+    """Return what people must be told of scripts that a site is without, or nothing."""
+    if not web_files():
+        note = _vendor().joinpath("missing.txt")
+        reason = note.read_text("utf-8").strip() if note.is_file() else "they were never made"
+        return f"the site is without search, workbench and fonts: {reason}; run `make assets`"
+    if quads > WORKBENCH_QUADS:
+        return (
+            f"the site is without a workbench: {quads:,} statements are more than a browser holds well"
+            f" (the limit is {WORKBENCH_QUADS:,}); ask with `kgbuild query`"
+        )
+    return ""
+
+
+def data_script(name: str, value: object) -> bytes:
+    """Write a script that leaves a value in a global.
+
+    >>> data_script("kgbuildEntries", [["a", "é"]])
+    b'globalThis.kgbuildEntries=[["a","\\xc3\\xa9"]];\\n'
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"globalThis.{name}={text};\n".encode()
+
+
+def quads_script(nquads: bytes) -> bytes:
+    """Write the script that holds the data of the workbench: N-Quads in base64 of gzip."""
+    return data_script("kgbuildData", base64.b64encode(gzip.compress(nquads, 6, mtime=0)).decode("ascii"))
+
+
+def entity_entry(entity: EntityView, path: str, name: str) -> Entry:
+    """Return the entry of an entity: found by its labels and aliases in every language."""
+    called = [text for names in entity.names for text in (names.label, *names.aliases) if text]
+    others = [text for text in dict.fromkeys((*called, *entity.aliases)) if text != entity.label]
+    return path, entity.label or entity.slug, entity.category.label, others, name, None
+
+
+def claim_entry(claim: ClaimView, path: str, name: str) -> Entry:
+    """Return the entry of a claim, which never stands without its certainty, its place and its source."""
+    numbers = ", ".join(str(sentence.number) for sentence in claim.sentences)
+    place = f"sentence{'s' if len(claim.sentences) > 1 else ''} {numbers}" if numbers else ""
+    beside = ", ".join(filter(None, (claim.attributed_to.label, place)))
+    said: list[object] = [claim.certainty.label or "not recorded", segments(claim.certainty), edge(claim), beside]
+    return path, claim.statement or claim.key, "Claim", [claim.id], name, said
+
+
+def term_entry(term: Term, name: str) -> Entry:
+    """Return the entry of a term of the vocabularies."""
+    said = [text for _, texts in term.said[:1] for text in texts]
+    others = [text for text in dict.fromkeys((term.id, *said)) if text != term.label]
+    return f"ns.html#{term.id}", term.label, _KINDS.get(term.kind, term.kind), others, name, None
+
+
+def graph_script(
+    prefixes: Mapping[str, str], base: str, pages: Mapping[str, str], queries: Iterable[Mapping[str, Any]]
+) -> bytes:
+    """Write what the workbench knows beside the entries: prefixes, pages of other things by short IRI, and queries."""
+    known = {"prefixes": dict(prefixes), "base": base, "pages": dict(pages), "queries": list(queries)}
+    return data_script("kgbuildGraph", known)
