@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kgbuild.nodes import ConceptView, Link
 from kgbuild.site.facts import OUTCOMES, outcome
+from kgbuild.terms import kebab
 from kgbuild.views import ClaimView
 
 BROWSED = 200
@@ -95,7 +96,7 @@ def _values(
 def _slug(value: Link | ConceptView) -> str:
     if isinstance(value, ConceptView):
         return value.slug.rpartition("#")[2]
-    return value.iri.rpartition("#")[2].rpartition("/")[2] or value.label.lower().replace(" ", "-")
+    return kebab(value.iri.rpartition("#")[2].rpartition("/")[2] or value.label.replace(" ", "-"))
 
 
 def _order(value: Value) -> tuple[int, int, str]:
