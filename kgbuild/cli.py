@@ -75,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
+    init = command("init", _init, "write a small working project to start from", "Nothing that exists is changed.")
+    init.add_argument("folder", metavar="DIR", help="a new or empty folder")
+
     check = command("check", _check, "do everything a build does but writing")
     build = command("build", _build, "check the project, then write build/ with graph, site and store")
     for made in (check, build):
@@ -110,6 +113,22 @@ def parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write the graph in one format", EXPORT_HELP)
     export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
+
+    words = "tell what changed between two builds, dumps or projects, claim by claim"
+    more = "Each of OLD and NEW is a build, a release folder, a file of RDF, or the folder of a project."
+    diff = command("diff", _diff, words, f"{more} The exit code is 1 where something changed.")
+    diff.add_argument("old", metavar="OLD", help="such as a release that was published")
+    diff.add_argument("new", metavar="NEW", help="such as build, or . for the sources as they are")
+    diff.add_argument("--format", choices=("text", "json"), default="text", help="how to write the changes")
+
+    words = "verify nanopublications and release folders"
+    more = (
+        "A nanopublication must be whole, its trusty URI must fit its content, and a signature its key. "
+        "A folder with SHA256SUMS must hold just those files, and one graph in every dump."
+    )
+    verify = command("verify", _verify, words, more)
+    verify.add_argument("paths", nargs="+", metavar="PATH", help="a file of RDF, or a folder such as build/site")
+    _add_findings(verify)
 
     explain = command("explain", _explain, "tell what a code means, with an example and the fix")
     explain.add_argument("code", nargs="?", metavar="CODE", help="such as KG204 or S20; none: list them")
@@ -218,6 +237,18 @@ def _only_article(options: argparse.Namespace) -> str:
     if len(articles) != 1:
         raise UsageError("name the article of the text: --text ARTICLE=FILE")
     return articles[0].id
+
+
+def _init(options: argparse.Namespace) -> int:
+    from kgbuild.starting import init
+
+    for path in init(options.folder):
+        print(_shown(path))
+    print(
+        f"a project of two claims; README.md tells what is what. Next: kgbuild -C {options.folder} build",
+        file=sys.stderr,
+    )
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -427,6 +458,30 @@ def _export(options: argparse.Namespace) -> int:
         raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
     print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from kgbuild.comparison import as_json, as_text, diff
+
+    found = diff(options.old, options.new)
+    form = options.format
+    sys.stdout.write(as_json(found) if form == "json" else as_text(found, color=_color(options, sys.stdout)))
+    return int(bool(found.changes or found.stated or found.unstated))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from kgbuild.verification import verify
+
+    seen = verify(*options.paths)
+    found = seen.report.sorted()
+    _findings(options, found)
+    if options.format == "text":
+        signed = f", {seen.signed} signed" if seen.signed else ""
+        print(f"{_counted(seen.nanopublications, 'nanopublication')}{signed}, {_counted(seen.files, 'released file')}")
+        for folder, digest in seen.graphs.items():
+            print(f"{folder}: graph {digest}")
+        print("not as published" if found else "all as published")
+    return _failed(options, found)
 
 
 def _explain(options: argparse.Namespace) -> int:
