@@ -1,8 +1,8 @@
 """The build hook: makes what the pages run and the fonts they use, from npm packages of a pinned lock.
 
 The packages come from the npm registry when kgbuild is installed, never from a commit. npm checks the digest of each
-against `kgbuild/web/package-lock.json`; Node comes as a Python wheel, so that the machine needs none. Where the registry
-cannot be reached kgbuild installs all the same, and its sites say that search and workbench are left out.
+against `kgbuild/web/package-lock.json`; Node comes as a Python wheel, so that the machine needs none. Where the
+registry cannot be reached kgbuild installs all the same, and a build says that search and workbench are left out.
 """
 
 from __future__ import annotations

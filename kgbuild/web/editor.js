@@ -36,7 +36,7 @@ const LOOK = EditorView.theme({
 
 const COLOURS = HighlightStyle.define([
   { tag: [tags.keyword, tags.operatorKeyword, tags.modifier, tags.definitionKeyword, tags.function(tags.name)], color: "var(--accent)", fontWeight: "700" },
-  { tag: [tags.url, tags.string, tags.number, tags.bool, tags.literal], color: "var(--positive)" },
+  { tag: [tags.url, tags.namespace, tags.string, tags.number, tags.bool, tags.literal], color: "var(--positive)" },
   { tag: [tags.variableName, tags.definition(tags.variableName), tags.special(tags.variableName)], color: "var(--hedge)" },
   { tag: tags.comment, color: "var(--soft)", fontStyle: "italic" },
 ]);
@@ -62,7 +62,7 @@ export function editor(host, { names, entries, run, changed }) {
         syntaxHighlighting(COLOURS),
         autocompletion({ override: [completions(entries, names)], icons: false, maxRenderedOptions: 40 }),
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ "aria-label": "Query in SPARQL", spellcheck: "false", autocapitalize: "off" }),
+        EditorView.contentAttributes.of({ "aria-label": "Query in SPARQL", tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) changed();
         }),
@@ -81,18 +81,15 @@ export function editor(host, { names, entries, run, changed }) {
     clear() {
       view.dispatch(setDiagnostics(view.state, []));
     },
-    /** Mark an error at its line, from its column to the end of the word. */
+    /** Mark an error at its line: the word at its column, else the one before. */
     mark(message, line, column) {
       const at = view.state.doc.line(Math.max(1, Math.min(line, view.state.doc.lines)));
-      const from = Math.min(at.to, at.from + [...at.text].slice(0, column - 1).join("").length);
-      const word = /^[\w:.?$-]+|^./u.exec(at.text.slice(from - at.from))?.[0].length ?? 0;
-      const start = word ? from : Math.max(at.from, from - 1);
-      const marked = { from: start, to: Math.max(from + word, start), severity: "error", message };
-      view.dispatch(setDiagnostics(view.state, [marked]), { selection: { anchor: start }, scrollIntoView: true });
+      const place = [...at.text].slice(0, column - 1).join("").length;
+      const word = /^[^\s]+/.exec(at.text.slice(place));
+      const start = word ? place : at.text.slice(0, place).search(/\S*\s*$/);
+      const end = word ? place + word[0].length : at.text.slice(0, place).trimEnd().length;
+      const marked = { from: at.from + start, to: at.from + Math.max(start, end), severity: "error", message };
+      view.dispatch(setDiagnostics(view.state, [marked]), { selection: { anchor: marked.from }, scrollIntoView: true });
     },
-    focus() {
-      view.focus();
-    },
-    host,
   };
 }

@@ -4,6 +4,7 @@ import { element, saying } from "./page.js";
 import { compress } from "./sparql.js";
 
 const SHOWN = 500;
+const LONG = 40;
 const XSD = "http://www.w3.org/2001/XMLSchema#";
 const NUMBERS = new Set(["integer", "decimal", "double", "float"].map((name) => XSD + name));
 const RUNS = /^[=+\-@\t\r\n＝＋－＠]/;
@@ -59,6 +60,7 @@ function shown(cell, term, names, told) {
   if (term === undefined) return cell;
   if (term.type !== "uri") {
     const note = term["xml:lang"] ?? (term.datatype && !NUMBERS.has(term.datatype) ? names.short(term.datatype) : "");
+    if (lexical(term).length > LONG) cell.classList.add("long");
     cell.append(element("bdi", { lang: term["xml:lang"] }, lexical(term)));
     if (note) cell.append(" ", element("small", { class: "tag" }, note));
     return cell;

@@ -44,7 +44,16 @@ function index() {
 function find({ entries, engine }, text) {
   const every = engine.search(text, { combineWith: "AND" });
   const found = every.length ? every : engine.search(text);
-  return found.slice(0, MOST).map(({ id, terms }) => ({ ...entries[id], terms }));
+  const words = folded(text);
+  return found
+    .map(({ id, terms, score }) => ({ ...entries[id], terms, score: score * (called(entries[id], words) ? 10 : 1) }))
+    .sort((one, other) => other.score - one.score)
+    .slice(0, MOST);
+}
+
+/** Tell whether an entry is called just so. */
+function called({ label, aliases }, words) {
+  return [label, ...aliases].some((name) => folded(name) === words);
 }
 
 /** Return the alias by which an entry was found, where its label does not show it. */
@@ -193,6 +202,7 @@ async function page(target) {
   const text = (new URLSearchParams(location.search).get("q") ?? "").trim();
   const status = target.querySelector("[role=status]");
   const list = target.querySelector("ol");
+  document.querySelector("#without").hidden = true;
   for (const input of document.querySelectorAll("input[name=q]")) input.value = text;
   if (!text) {
     status.textContent = "Type what you look for; a misspelt word is found too.";

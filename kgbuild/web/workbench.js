@@ -221,10 +221,10 @@ class Workbench {
 Promise.all([load("search/entries.js", "kgbuildEntries"), load("workbench/graph.js", "kgbuildGraph")]).then(
   ([rows, graph]) => {
     byId("workbench").hidden = false;
-    byId("loading").hidden = true;
+    byId("without").hidden = true;
     new Workbench(rows.map(entry), graph);
   },
   (error) => {
-    byId("loading").textContent = `The workbench cannot be used: ${error.message}`;
+    byId("without").textContent = `The workbench cannot be used: ${error.message}`;
   },
 );

@@ -29,7 +29,7 @@ const tasks = {
   async start({ wasm, data }) {
     await init({ module_or_path: wasm });
     store = new Store();
-    store.load(data, { format: "application/n-quads", unchecked: true, no_transaction: true });
+    store.load(data, { format: "application/n-quads", lenient: true, no_transaction: true });
     return { size: store.size };
   },
   ask({ text, prefixes }) {
