@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import axe_playwright_python
 import pytest
 from browsing import Visit, served
-from playwright.sync_api import Browser, Page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 PAGES = (
     "index.html", "id/index.html", "id/magnesium.html", "id/restless-legs-syndrome.html", "claim/index.html",
@@ -17,7 +21,8 @@ PAGES = (
     "ns.html", "report.html", "downloads.html", "about.html", "404.html",
 )  # fmt: skip
 """One page of each kind; the search and the workbench have tests of their own."""
-VIEWS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
+WIDTHS = (1280, 390)
+VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "dark"), (390, "dark"), (390, "light"))
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 FEWER = """() => {
   for (const parent of document.querySelectorAll("main :is(ul, ol, dl, tbody, svg, nav, .terms)"))
@@ -29,7 +34,7 @@ FEWER = """() => {
 AXE = """async rules => (await axe.run(rules ? {runOnly: rules} : {})).violations
   .map(found => [found.id, found.nodes.length, found.nodes[0].html, found.nodes[0].failureSummary])"""
 LOOK = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
-"""The rules whose outcome can depend on colours and width; the others are asked in the first view alone."""
+"""The rules whose outcome can depend on colours and width; the others are asked in the first view alone: wide and light."""
 SHINING = "[...document.querySelectorAll('.lit')].filter(line => getComputedStyle(line).opacity > 0).length"
 
 
@@ -44,21 +49,31 @@ def without_scripts(browser: Browser, root: str, path: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize(("scheme", "width"), VIEWS)
-def test_no_page_has_a_fault(browser: Browser, site: Path, axe: str, scheme: str, width: int) -> None:
-    """The policy is lifted for axe alone, which is no script of the site; the next test keeps it."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
-    page = context.new_page()
-    rules = None if (scheme, width) == VIEWS[0] else LOOK
-    faults = []
-    for path in PAGES:
-        page.goto(f"{site.as_uri()}/{path}")
-        if (over := page.evaluate(OVERFLOW)) > 0:
-            faults.append((path, "overflow", over))
-        page.evaluate(FEWER)
-        page.evaluate(axe)
-        faults += [(path, *fault) for fault in page.evaluate(AXE, rules)]
+@pytest.fixture(scope="module")
+def bare(browser: Browser) -> Iterator[Page]:
+    """Open a page without its policy, which axe needs; a test below keeps the policy."""
+    context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
+    yield context.new_page()
     context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_has_a_fault(bare: Page, site: Path, axe: str, path: str) -> None:
+    faults = []
+    bare.goto(f"{site.as_uri()}/{path}")
+    for width in WIDTHS:
+        bare.set_viewport_size({"width": width, "height": 900})
+        if (over := bare.evaluate(OVERFLOW)) > 0:
+            faults.append((width, "overflow", over))
+    bare.set_viewport_size({"width": 1280, "height": 900})
+    bare.emulate_media(color_scheme="light")
+    bare.evaluate(FEWER)
+    bare.evaluate(axe)
+    faults += bare.evaluate(AXE)
+    for width, scheme in VIEWS:
+        bare.set_viewport_size({"width": width, "height": 900})
+        bare.emulate_media(color_scheme=scheme)
+        faults += [(width, scheme, *fault) for fault in bare.evaluate(AXE, LOOK)]
     assert faults == []
 
 

@@ -327,7 +327,9 @@ def test_each_facet_holds_each_claim_that_has_it() -> None:
 
 def test_the_evidence_page_plots_each_food_with_the_verdict_on_its_claim() -> None:
     text = real_pages()["evidence.html"].decode()
-    rows = re.findall(r"<tr>.*?</tr>", text.partition('<table class="profile measured">')[2].partition("</table>")[0], re.DOTALL)
+    rows = re.findall(
+        r"<tr>.*?</tr>", text.partition('<table class="profile measured">')[2].partition("</table>")[0], re.DOTALL
+    )
     by_name = {re.findall(r"<bdi>([^<]*)</bdi>", row)[0]: row for row in rows if "<bdi>" in row}
     assert len(by_name) == 15
     assert 'class="over"' in by_name["almond"]
@@ -504,7 +506,7 @@ def test_hostile_labels_stay_text_inside_a_picture() -> None:
     for drawn in (ego(ATTACK + LONG, [spoke] * 20, LONG), ring([LONG, ATTACK], [node], [chord], ATTACK)):
         root = ElementTree.fromstring(str(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
         assert not [item for item in root.iter() if item.tag.endswith("script")]
-        assert not [name for item in root.iter() for name in item.keys() if name.startswith("on")]
+        assert not [name for item in root.iter() for name in item.attrib if name.startswith("on")]
         assert "\u202e" not in drawn
         assert len(drawn) < 20_000
 

@@ -142,7 +142,11 @@ def poster(site: SiteInput) -> bytes:
     ]
     for number, (concept, count) in enumerate(tally(claims)[:5]):
         x = 90 + 215 * number
-        lines.append(f'<text x="{x}" y="570" font-size="26">{count:,} {escape(plain(concept.label or "unrecorded", 14).lower())}</text>')
-        lines.append(f'<svg x="{x}" y="500" color="#1d2329" width="134" height="33" viewBox="0 0 53 13">{drawing(segments(concept))}</svg>')
+        lines.append(
+            f'<text x="{x}" y="570" font-size="26">{count:,} {escape(plain(concept.label or "unrecorded", 14).lower())}</text>'
+        )
+        lines.append(
+            f'<svg x="{x}" y="500" color="#1d2329" width="134" height="33" viewBox="0 0 53 13">{drawing(segments(concept))}</svg>'
+        )
     lines.append("</g></svg>")
     return document("\n".join(lines) + "\n")

@@ -6,7 +6,7 @@ A line never says more than the weakest claim it stands for, and its tooltip tel
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from kgbuild.nodes import Link
@@ -61,7 +61,7 @@ def told(claims: Sequence[ClaimView]) -> str:
     return "\n".join(lines)
 
 
-def spokes(entity: EntityView, groups: Iterable[Group], here: Here, linked: Mapping[str, str]) -> list[Spoke]:
+def spokes(entity: EntityView, groups: Iterable[Group], here: Here, linked: Collection[str]) -> list[Spoke]:
     """Return the things around an entity, those with most claims first; `linked` are the entities with a page."""
     claims: dict[str, list[ClaimView]] = defaultdict(list)
     words: dict[str, dict[str, None]] = defaultdict(dict)
@@ -73,7 +73,9 @@ def spokes(entity: EntityView, groups: Iterable[Group], here: Here, linked: Mapp
                 names[other.iri] = other
                 words[other.iri][group.label] = None
                 claims[other.iri].append(claim)
-    order = sorted(names, key=lambda iri: (-len(claims[iri]), -sum(claim.hedged for claim in claims[iri]), names[iri].label))
+    order = sorted(
+        names, key=lambda iri: (-len(claims[iri]), -sum(claim.hedged for claim in claims[iri]), names[iri].label)
+    )
     return [
         Spoke(
             address=here.address(iri),

@@ -227,5 +227,5 @@ def _thing(node: Node, angle: float, radius: float, lit: Sequence[str]) -> str:
     return (
         f'<g class="node k{node.group}">{"".join(lit)}<a href="{escape(node.address)}"><title>{escape(title)}</title>'
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{min(size, 11):.1f}"/>'
-        f'<text {_along(angle, radius + min(size, 11) + 4)}>{escape(plain(node.label, 24))}</text></a></g>'
+        f"<text {_along(angle, radius + min(size, 11) + 4)}>{escape(plain(node.label, 24))}</text></a></g>"
     )

@@ -27,7 +27,7 @@ from kgbuild.site.networks import Group, between, spokes, whole
 from kgbuild.site.pictures import SPOKES, ego, ring
 from kgbuild.site.profiles import by_certainty, by_outcome, measures
 from kgbuild.site.render import Here, Site, anchor, document, environment, is_number, place
-from kgbuild.site.vocabulary import KINDS, Ontology, Term, hierarchy, ontologies, schemes, terms
+from kgbuild.site.vocabulary import KINDS, Branch, Ontology, Term, hierarchy, ontologies, schemes, terms
 from kgbuild.store import Answer, Graph, Solutions, lexical
 from kgbuild.store import Term as Node
 from kgbuild.terms import KGB
@@ -479,7 +479,9 @@ class _Planner:
                 "article.html",
                 article=article,
                 standing=self.by_sentence,
-                profile=by_certainty((section, claim) for section, found in self._by_section(article) for claim in found),
+                profile=by_certainty(
+                    (section, claim) for section, found in self._by_section(article) for claim in found
+                ),
                 alternates=alternates,
                 data=schemaorg.article(article, self.views, self.project),
             )
@@ -563,7 +565,12 @@ class _Planner:
             for value in group.values:
                 shown = value.claims[:BROWSED]
                 yield self._page(
-                    f"browse/{anchor(value.slug)}.html", "facet.html", group=group, value=value, shown=shown, groups=groups
+                    f"browse/{anchor(value.slug)}.html",
+                    "facet.html",
+                    group=group,
+                    value=value,
+                    shown=shown,
+                    groups=groups,
                 )
 
     @cached_property
@@ -588,7 +595,8 @@ class _Planner:
             firm=[
                 claim
                 for claim in self.views.claims
-                if claim.certainty.slug == "asserted" and outcome(claim) in {"Disputed", "Supported and disputed"}
+                if not (claim.hedged or claim.presupposed or claim.implied)
+                and outcome(claim) in {"Disputed", "Supported and disputed"}
             ],
         )
 
@@ -625,18 +633,23 @@ class _Planner:
             (self._header(space), _by_kind(term for term in self.terms if term.iri.startswith(space)))
             for space in (own, tool)
         ]
-        own_terms = [term for term in self.terms if not term.scheme]
+        alternates = self._alternates("ns.html", (("ttl", "Turtle"),))
+        return self._page(
+            "ns.html", "ns.html", parts=parts, forests=self._forests(), schemes=self.schemes, alternates=alternates
+        )
+
+    def _forests(self) -> list[tuple[str, str, list[Branch]]]:
+        """Return what a forest is of, what its numbers count, and its trees, those that hold something."""
         things = Counter(entity.category.iri for entity in self.views.entities)
         used = Counter(claim.predicate.iri for claim in self.views.claims)
-        forests = [
-            ("Categories of things", "things", hierarchy((t for t in own_terms if t.kind == "Classes"), things)),
-            ("Predicates of claims", "claims", hierarchy((t for t in own_terms if t.kind == KINDS[1]), used)),
+        kinds = (
+            ("Classes", "Categories of things", "things", things),
+            (KINDS[1], "Predicates of claims", "claims", used),
+        )
+        return [
+            (words, noun, [tree for tree in hierarchy(_of_kind(self.terms, kind), counts) if tree.count])
+            for kind, words, noun, counts in kinds
         ]
-        forests = [
-            (words, noun, [branch for branch in branches if branch.count]) for words, noun, branches in forests
-        ]
-        alternates = self._alternates("ns.html", (("ttl", "Turtle"),))
-        return self._page("ns.html", "ns.html", parts=parts, forests=forests, schemes=self.schemes, alternates=alternates)
 
     def _header(self, space: str) -> Ontology:
         iri = space.rstrip("#")
@@ -761,6 +774,10 @@ def _rows(answer: Answer) -> tuple[tuple[Node | None, ...], ...]:
     if isinstance(answer, Graph):
         return tuple((triple.subject, triple.predicate, triple.object) for triple in answer.triples)
     return ()
+
+
+def _of_kind(found: Iterable[Term], kind: str) -> list[Term]:
+    return [term for term in found if term.kind == kind]
 
 
 def _by_kind(found: Iterable[Term]) -> list[tuple[str, list[Term]]]:

@@ -117,7 +117,9 @@ def measures(statements: Iterable[StatementView], claims: Iterable[ClaimView]) -
             kinds[statement.measure, statement.unit].append(statement)
     found = []
     for (measure, unit), group in sorted(kinds.items()):
-        rows = _measured(group, {iri: [(claim, item.verdict.slug) for claim, item in pairs] for iri, pairs in judged.items()})
+        rows = _measured(
+            group, {iri: [(claim, item.verdict.slug) for claim, item in pairs] for iri, pairs in judged.items()}
+        )
         rules = [item.criterion for one in group for _, item in judged.get(one.iri, ()) if item.criterion]
         line = next((rule for rule in rules if _number(rule.least) is not None), None)
         if len(rows) >= MEASURED:
