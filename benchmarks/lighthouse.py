@@ -64,10 +64,9 @@ class Host(SimpleHTTPRequestHandler):
 
 def scores(command: list[str], address: str) -> dict[str, int]:
     """Return the score of each category, 0 to 100, and print what costs a page its points."""
-    done = subprocess.run(
-        [*command, address, "--quiet", "--output=json", f"--chrome-flags={FLAGS}", f"--only-categories={','.join(CATEGORIES)}"],
-        check=True, capture_output=True, env=os.environ | {"CHROME_PATH": shutil.which("chromium") or ""},
-    )  # fmt: skip
+    options = ["--quiet", "--output=json", f"--chrome-flags={FLAGS}", f"--only-categories={','.join(CATEGORIES)}"]
+    chromium = {"CHROME_PATH": shutil.which("chromium") or ""}
+    done = subprocess.run([*command, address, *options], check=True, capture_output=True, env=os.environ | chromium)
     report = json.loads(done.stdout)
     for name in CATEGORIES[1:]:
         for part in report["categories"][name]["auditRefs"]:
@@ -86,10 +85,8 @@ def main() -> int:
             shutil.copytree(ROOT / name, project / name)
         shutil.copy(ROOT / "pyproject.toml", project)
         kgbuild.build(project)
-        subprocess.run(
-            ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", folder, LIGHTHOUSE],
-            check=True,
-        )  # fmt: skip
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", folder]
+        subprocess.run(["npm", "install", *options, LIGHTHOUSE], check=True)
         command = ["node", f"{folder}/node_modules/lighthouse/cli/index.js"]
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Host, directory=str(project / "build")))
         threading.Thread(target=server.serve_forever, daemon=True).start()

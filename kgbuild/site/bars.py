@@ -35,5 +35,6 @@ def horizontal(row: Measured, measures: Measures) -> Markup:
 
 def _cell(drawn: str) -> Markup:
     return Markup(  # noqa: S704  # numbers only
-        f'<svg class="meter" aria-hidden="true" viewBox="0 0 100 10" preserveAspectRatio="none" width="100%" height="16">{drawn}</svg>'
+        '<svg class="meter" aria-hidden="true" viewBox="0 0 100 10" preserveAspectRatio="none" '
+        f'width="100%" height="16">{drawn}</svg>'
     )

@@ -31,8 +31,8 @@ def guide(site: SiteInput) -> bytes:
         "",
         f"> {plain(project.description or project.title, 400)} {NOTICE}",
         "",
-        "Every statement here is a claim of an article, not a fact. When you quote one, say whose claim it is, how sure",
-        "its author is (asserted, probable, suggested, possible, unknown), whether it is negated, and give its address.",
+        "Every statement here is a claim of an article, not a fact. When you quote one, say whose claim it is, how",
+        "sure its author is (asserted, probable, suggested, possible, unknown), whether it is negated, and where.",
         "Statements of datasets and studies are marked as such and stand apart. Nothing here is medical advice.",
         "",
         "## Pages",
@@ -57,7 +57,8 @@ def guide(site: SiteInput) -> bytes:
         "## Data",
         "",
         *(
-            f"- [{_name(item.label)}]({base}{quote(item.path, safe='/~')}): {item.media_type}, {plain(item.description, 200)}"
+            f"- [{_name(item.label)}]({base}{quote(item.path, safe='/~')}): {item.media_type}, "
+            f"{plain(item.description, 200)}"
             for item in site.downloads
         ),
         "",
@@ -142,11 +143,11 @@ def poster(site: SiteInput) -> bytes:
     ]
     for number, (concept, count) in enumerate(tally(claims)[:5]):
         x = 90 + 215 * number
-        lines.append(
-            f'<text x="{x}" y="570" font-size="26">{count:,} {escape(plain(concept.label or "unrecorded", 14).lower())}</text>'
-        )
-        lines.append(
-            f'<svg x="{x}" y="500" color="#1d2329" width="134" height="33" viewBox="0 0 53 13">{drawing(segments(concept))}</svg>'
-        )
+        word = escape(plain(concept.label or "unrecorded", 14).lower())
+        lines += [
+            f'<text x="{x}" y="570" font-size="26">{count:,} {word}</text>',
+            f'<svg x="{x}" y="500" color="#1d2329" width="134" height="33" viewBox="0 0 53 13">',
+            f"{drawing(segments(concept))}</svg>",
+        ]
     lines.append("</g></svg>")
     return document("\n".join(lines) + "\n")

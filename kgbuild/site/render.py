@@ -195,7 +195,7 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def drawing(filled: int) -> str:
-    """Draw the five segments of a certainty, 53 by 13: all in outline, so that it needs no colour, some of them filled."""
+    """Draw the five segments of a certainty, 53 by 13: all in outline, so that it needs no colour, some filled."""
     outline = f'<path d="M.5 .5h8v12h-8z{"m11 0h8v12h-8z" * (SEGMENTS - 1)}" fill="none" stroke="currentColor"/>'
     line = f'<path d="M0 6.5h{11 * filled - 2}" stroke="currentColor" stroke-width="13" stroke-dasharray="9 2"/>'
     return outline + (line if filled else "")
