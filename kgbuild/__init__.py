@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kgbuild.comparison import diff
     from kgbuild.explanations import explain
     from kgbuild.graph import KnowledgeGraph, load, query
+    from kgbuild.linking import link
     from kgbuild.starting import init
     from kgbuild.testing import test
     from kgbuild.verification import verify
@@ -30,6 +31,7 @@ __all__ = [
     "explain",
     "export",
     "init",
+    "link",
     "load",
     "query",
     "test",
@@ -45,6 +47,7 @@ _HOMES = {
     "explain": "explanations",
     "export": "building",
     "init": "starting",
+    "link": "linking",
     "load": "graph",
     "query": "graph",
     "test": "testing",

@@ -22,6 +22,7 @@ SETTINGS = {
     "license": "IRI of the licence of the data",
     "version": "version of the data",
     "shard": "claims compiled at a time (1000)",
+    "infer": "true: queries and the store of the build know the inferred graph (false)",
 }
 _REQUIRED = ("base", "prefix", "title", "license")
 
@@ -41,6 +42,7 @@ class Project:
     languages: tuple[str, ...] = ()
     version: str = "0.0.0"
     shard: int = 1000
+    infer: bool = False
 
     @property
     def namespace(self) -> str:
@@ -168,6 +170,9 @@ def _fits(source: Source, section: str, key: str, value: Any, report: Report) ->
     if key == "shard":
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             wrong = "a whole number from 1"
+    elif key == "infer":
+        if not isinstance(value, bool):
+            wrong = "true or false"
     elif key == "languages":
         if not _are_languages(value):
             wrong = "a list of language tags, each once"

@@ -53,7 +53,7 @@ def bindings(text: str) -> list[str]:
 def asked(compilation: Compilation) -> Iterator[tuple[Query, Answer]]:
     prefixes = compilation.project.prefixes
     for query in read_queries(compilation.project, Report()):
-        yield query, compilation.store.query(query.sparql(prefixes), prefixes)
+        yield query, compilation.store.query(query.replayed(prefixes), prefixes)
 
 
 ASK_ALL = """async (name) => {
@@ -168,6 +168,12 @@ def test_a_label_or_an_alias_finds_its_term_and_brings_its_prefix(visit: Visit) 
     expect(page.locator("#status")).to_contain_text("rows", timeout=10_000)
 
 
+def test_a_query_behind_a_question_mark_is_read_too(visit: Visit) -> None:
+    page = visit.open(f"workbench/index.html?query={quote('ASK { ?claim a kgb:Claim }')}")
+    run(page)
+    expect(page.locator("#answer")).to_have_text("Yes, so far as the graph goes.")
+
+
 def test_service_is_refused_in_plain_words(visit: Visit) -> None:
     page = workbench(visit, f"query={quote('SELECT * { SERVICE <https://example.org/> { ?s ?p ?o } }')}")
     page.click("#run")
@@ -268,3 +274,16 @@ def test_too_many_statements_leave_the_workbench_out_with_a_note(
     assert "search/index.html" in plan.files
     assert not [path for path in plan.files if path.startswith("workbench/")]
     assert not [path for path, data in plan.files.items() if path.endswith(".html") and b"workbench/" in data]
+
+
+def test_too_many_claims_are_not_searched_with_a_note(
+    compilation: Compilation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not scripts.web_files():
+        pytest.skip("search and workbench were not made when kgbuild was installed")
+    monkeypatch.setattr(scripts, "SEARCHED", 150)
+    plan = building.plan_build(compilation)
+    assert any(note.startswith("the search of the site finds no claims: ") for note in plan.notes)
+    assert b"too many to be searched" in plan.files["search/index.html"]
+    assert b"c001.html" not in plan.files["search/entries.js"]
+    assert b'"claim/magnesium-rls/c001":' in plan.files["workbench/graph.js"]

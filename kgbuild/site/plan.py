@@ -75,7 +75,8 @@ class Download:
 class QueryPage:
     """A query with its answer; parameters are triples of name, default and what it means.
 
-    `body` is the query with its parameters left open, and `kinds` are theirs.
+    `body` is the query with its parameters left open, and `kinds` are theirs; `replayed` is what is asked where a
+    recorded answer stands for another endpoint.
     """
 
     name: str
@@ -86,6 +87,8 @@ class QueryPage:
     answer: Answer
     body: str = ""
     kinds: tuple[str, ...] = ()
+    recorded: str = ""
+    replayed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,16 +315,20 @@ class _Planner:
 
     def _search(self) -> Iterator[Page]:
         """Yield the page of all results, and the entries that are searched."""
-        yield self._page("search/index.html", "search.html")
+        yield self._page("search/index.html", "search.html", claims_found=self._finds_claims)
         yield _styles("search")
         entries = sorted(self._entries(), key=lambda entry: (entry[1].casefold(), entry[0]))
         yield Page("search/entries.js", scripts.data_script("kgbuildEntries", entries))
+
+    @property
+    def _finds_claims(self) -> bool:
+        return scripts.searches_claims(len(self.views.entities), len(self.views.claims))
 
     def _entries(self) -> Iterator[scripts.Entry]:
         curie = self.site.curie
         for entity in self.views.entities:
             yield scripts.entity_entry(entity, entity_path(entity.slug), curie(entity.iri))
-        for claim in self.views.claims:
+        for claim in self.views.claims if self._finds_claims else ():
             yield scripts.claim_entry(claim, claim_path(claim.key), curie(claim.iri))
         for term in self.terms:
             yield scripts.term_entry(term, curie(term.iri))
@@ -336,8 +343,9 @@ class _Planner:
         """Yield the page where people ask their own questions, and what it knows of the graph."""
         yield self._page("workbench/index.html", "workbench.html")
         yield _styles("workbench")
-        told = {iri for things in (self.views.entities, self.views.claims, self.terms) for iri in _iris(things)}
-        pages = {self.site.curie(iri): path for iri, path in self.site.targets.items() if iri not in told}
+        told = {entry[4] for entry in self._entries()}
+        named = ((self.site.curie(iri), path) for iri, path in self.site.targets.items())
+        pages = {name: path for name, path in named if name not in told}
         queries = [_example(query) for query in self.input.queries]
         known = scripts.graph_script(self.project.prefixes, self.project.base, pages, queries)
         yield Page("workbench/graph.js", known)
@@ -668,10 +676,6 @@ class _Planner:
         ]
 
 
-def _iris(things: Iterable[EntityView | ClaimView | Term]) -> Iterator[str]:
-    return (thing.iri for thing in things)
-
-
 def _example(query: QueryPage) -> dict[str, object]:
     """Return a query as the workbench offers it."""
     parameters = [
@@ -684,6 +688,8 @@ def _example(query: QueryPage) -> dict[str, object]:
         "question": query.question,
         "text": query.body,
         "parameters": parameters,
+        "recorded": query.recorded,
+        "replayed": query.replayed,
     }
 
 
@@ -737,7 +743,7 @@ def _by_dataset(statements: Iterable[StatementView]) -> list[tuple[Link, list[St
     return [
         (
             group[0].dataset,
-            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact"}))[
+            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact", "close"}))[
                 :STATEMENTS
             ],
             len(group),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -21,6 +21,9 @@ from kgbuild.views import ClaimView, EntityView
 
 WORKBENCH_QUADS = 1_000_000
 """More statements than a browser loads in some ten seconds; beyond them the workbench is left out, with a note."""
+
+SEARCHED = 50_000
+"""More entities and claims than a browser indexes in a second; beyond them claims are not searched, with a note."""
 
 _PLACES = {"search.js": "search/", "workbench.js": "workbench/", "engine.js": "workbench/"}
 _NOTES = frozenset(("made-of.txt", "missing.txt"))
@@ -59,18 +62,32 @@ def has_workbench(quads: int) -> bool:
     return bool(web_files()) and quads <= WORKBENCH_QUADS
 
 
-def absence(quads: int) -> str:
-    """Return what people must be told of scripts that a site is without, or nothing."""
+def searches_claims(entities: int, claims: int) -> bool:
+    """Tell whether the search of a site finds claims beside entities and terms.
+
+    >>> searches_claims(99, 100), searches_claims(10_000, 100_000)
+    (True, False)
+    """
+    return entities + claims <= SEARCHED
+
+
+def absences(quads: int, entities: int, claims: int) -> Iterator[str]:
+    """Return what people must be told of the scripts that a site is without."""
     if not web_files():
         note = _vendor().joinpath("missing.txt")
         reason = note.read_text("utf-8").strip() if note.is_file() else "they were never made"
-        return f"the site is without search, workbench and fonts: {reason}; run `make assets`"
-    if quads > WORKBENCH_QUADS:
-        return (
+        yield f"the site is without search, workbench and fonts: {reason}; `make assets` makes them, or a new install"
+        return
+    if not has_workbench(quads):
+        yield (
             f"the site is without a workbench: {quads:,} statements are more than a browser holds well"
             f" (the limit is {WORKBENCH_QUADS:,}); ask with `kgbuild query`"
         )
-    return ""
+    if not searches_claims(entities, claims):
+        yield (
+            f"the search of the site finds no claims: {entities + claims:,} entities and claims are more than a browser"
+            f" indexes well (the limit is {SEARCHED:,})"
+        )
 
 
 def data_script(name: str, value: object) -> bytes:

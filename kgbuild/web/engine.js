@@ -21,10 +21,13 @@ export class Engine {
 
   /** Load the engine and the data, and return how many statements there are. */
   start() {
-    this.#ready ??= this.#begin();
-    this.#ready.catch(() => {
-      this.#ready = undefined;
-    });
+    if (this.#ready === undefined) {
+      const begun = this.#begin();
+      this.#ready = begun;
+      begun.catch(() => {
+        if (this.#ready === begun) this.#ready = undefined;
+      });
+    }
     return this.#ready;
   }
 
@@ -55,7 +58,6 @@ export class Engine {
     if (turn !== this.#turn) throw new Stopped("stopped");
     const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     this.#worker = new Worker(trusted(address));
-    URL.revokeObjectURL(address);
     this.#worker.addEventListener("message", ({ data: { id, done, fault } }) => {
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
@@ -68,7 +70,11 @@ export class Engine {
       this.#waiting.clear();
       this.stop();
     });
-    return this.#send("start", { wasm, data });
+    try {
+      return await this.#send("start", { wasm, data });
+    } finally {
+      URL.revokeObjectURL(address);
+    }
   }
 
   async #load() {

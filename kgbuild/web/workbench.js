@@ -49,12 +49,17 @@ class Workbench {
 
   /** Put the query into the address, so that it can be kept and passed on. */
   toAddress() {
-    const told = this.chosen && this.chosen.text === this.editor.text ? { name: this.chosen.name, ...this.changes() } : { query: this.editor.text };
+    const told = this.asChosen ? { name: this.chosen.name, ...this.changes() } : { query: this.editor.text };
     try {
       history.replaceState(null, "", `#${new URLSearchParams(told)}`);
     } catch {
       // Some browsers refuse this for pages from disk; the query then stays in the editor alone.
     }
+  }
+
+  /** Tell whether the text is still that of the question chosen. */
+  get asChosen() {
+    return this.chosen !== undefined && this.chosen.text === this.editor.text;
   }
 
   /** Return the parameters that differ from their defaults. */
@@ -76,6 +81,7 @@ class Workbench {
     this.chosen = query;
     byId("example").value = name;
     byId("question").textContent = query.question;
+    byId("recorded").textContent = query.recorded && `Part of the answer comes from another endpoint and was recorded: ${query.recorded}`;
     const fields = query.parameters.map((item) => {
       const input = element("input", { name: item.name, value: values[item.name] ?? item.default, autocomplete: "off", spellcheck: "false" });
       input.addEventListener("keydown", (event) => {
@@ -93,6 +99,7 @@ class Workbench {
     this.editor.text = text;
     byId("example").value = "";
     byId("question").textContent = "";
+    byId("recorded").textContent = "";
     byId("parameters").replaceChildren();
     byId("parameters").hidden = true;
     this.clear();
@@ -101,7 +108,7 @@ class Workbench {
   /** A query that is changed is no longer the one chosen, but keeps its parameters. */
   changed() {
     this.editor.clear();
-    byId("example").value = this.chosen?.text === this.editor.text ? this.chosen.name : "";
+    byId("example").value = this.asChosen ? this.chosen.name : "";
   }
 
   clear() {
@@ -122,11 +129,16 @@ class Workbench {
     byId("workbench").setAttribute("aria-busy", String(running));
   }
 
-  /** Return the query as written and as it is sent: prefixes declared, parameters filled in. */
+  /**
+   * Return the query as written and as it is sent: prefixes declared, parameters filled in. A question that asks another
+   * endpoint is answered with what was recorded of it.
+   */
   spelt() {
     const written = this.editor.text;
     const head = heading(written, this.graph.prefixes);
     const parameters = this.chosen?.parameters ?? [];
+    const replayed = this.asChosen && Object.keys(this.changes()).length === 0 ? this.chosen.replayed : "";
+    if (replayed) return { written: replayed, lines: 0, sent: replayed };
     return { written: head + written, lines: head.split("\n").length - 1, sent: head + fill(written, parameters, this.values(), this.graph.prefixes) };
   }
 
@@ -164,6 +176,7 @@ class Workbench {
       return;
     }
     if (error.line === undefined) {
+      this.engine.stop(); // what broke in the middle of its work may not be whole
       this.say(error.message, true);
       return;
     }
@@ -182,7 +195,7 @@ class Workbench {
   }
 
   answer({ json, turtle, triples, milliseconds }, kind) {
-    const name = this.chosen?.text === this.editor.text ? this.chosen.name : "answer";
+    const name = this.asChosen ? this.chosen.name : "answer";
     const took = `in ${milliseconds < 1 ? "less than 1" : Math.round(milliseconds).toLocaleString("en")} ms`;
     if (turtle !== undefined) {
       this.say(`${triples.toLocaleString("en")} ${triples === 1 ? "triple" : "triples"} ${took}`);
