@@ -14,6 +14,8 @@ from kgbuild.nodes import Link
 from kgbuild.site.facts import OUTCOMES, outcome
 from kgbuild.views import ClaimView
 
+NEAR = ("", "exact", "close")
+"""How the subject of a statement may fit a thing to stand for it, the best first; others are varieties."""
 MEASURED = 3
 """Fewest things with a value of one kind that make a chart."""
 
@@ -104,7 +106,7 @@ def _rows(pairs: Iterable[tuple[Link, Hashable]], keys: Sequence[Hashable]) -> t
 def measures(statements: Iterable[StatementView], claims: Iterable[ClaimView]) -> tuple[Measures, ...]:
     """Return the measured values that are worth a chart, by measure and unit.
 
-    A thing is shown with the value of the statement that fits it exactly; those of its varieties make the range.
+    A thing is shown with the value of the statement that fits it best; those of its varieties make the range.
     """
     judged = defaultdict(list)
     for claim in claims:
@@ -136,10 +138,10 @@ def _measured(
         by_thing[statement.subject.iri].append(statement)
     rows = []
     for group in by_thing.values():
-        exact = [item for item in group if item.match in {"", "exact"}]
-        if exact:
+        near = [item for item in group if item.match in NEAR]
+        if near:
             values = [float(item.value) for item in group]
-            first = exact[0]
+            first = min(near, key=lambda item: NEAR.index(item.match))
             pairs = tuple(judged.get(first.iri, ()))
             rows.append(Measured(first.subject, first, float(first.value), min(values), max(values), pairs))
     return tuple(sorted(rows, key=lambda row: (-row.value, row.thing.label)))
