@@ -38,11 +38,7 @@ async function engine() {
   return `globalThis.kgbuildEngine=${JSON.stringify({ worker: await bundled("worker.js"), wasm })};\n`;
 }
 
-/**
- * Copy the fonts of upright and italic shapes, and return their style sheet under the names that the site uses.
- *
- * A font that is late is left for the next page: lines that have been read never move.
- */
+/** Copy the fonts of upright and italic shapes, and return their style sheet under the names that the site uses. */
 function fonts() {
   let sheet = "";
   for (const [name, family] of FONTS) {
@@ -51,7 +47,6 @@ function fonts() {
       sheet += readFileSync(join(from, part), "utf8").replaceAll(`'${family} Variable'`, `'${family}'`);
     }
   }
-  sheet = sheet.replaceAll("font-display: swap", "font-display: optional");
   sheet = sheet.replaceAll("./files/", "").replace(/\/\*.*?\*\/\s*/gs, "");
   for (const [, file] of sheet.matchAll(/url\(([^)]+)\)/g)) {
     const name = FONTS.map(([font]) => font).find((font) => file.startsWith(font));
