@@ -64,11 +64,13 @@ def test_a_claim_is_shown_with_certainty_and_polarity(visit: Visit, compilation:
     page = visit.open("index.html")
     claims = {claim.id: claim for claim in compilation.sources.claims}
     hedged = next(claim for claim in claims.values() if claim.certainty == "possible")
-    shown = options(page, hedged.id)[0]
+    (shown,) = options(page, hedged.id)
     assert hedged.statement in shown
     assert "Possible" in shown
     assert "Hedged" in shown
     assert "MyPinsOnline, sentence" in shown
+    implied = next(claim for claim in claims.values() if claim.implied)
+    assert options(page, implied.id)[0].endswith("implied")
 
 
 def test_the_page_of_results_reads_its_address(anywhere: Visit) -> None:

@@ -180,6 +180,12 @@ def test_service_is_refused_in_plain_words(visit: Visit) -> None:
     expect(page.locator("#status")).to_contain_text("SERVICE asks other servers; this page asks none")
 
 
+def test_an_update_is_refused_in_plain_words(visit: Visit) -> None:
+    page = workbench(visit, f"query={quote('PREFIX a: <a:> # SELECT' + chr(10) + 'INSERT DATA { a:b a:c a:d }')}")
+    page.click("#run")
+    expect(page.locator("#status")).to_have_text("An update changes data; here one can only ask.")
+
+
 def test_the_page_of_a_question_opens_it_in_the_workbench(visit: Visit) -> None:
     page = visit.open("query/foods.html")
     page.click("text=Open in the workbench")

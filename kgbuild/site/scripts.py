@@ -116,9 +116,23 @@ def claim_entry(claim: ClaimView, path: str, name: str) -> Entry:
     """Return the entry of a claim, which never stands without its certainty, its place and its source."""
     numbers = ", ".join(str(sentence.number) for sentence in claim.sentences)
     place = f"sentence{'s' if len(claim.sentences) > 1 else ''} {numbers}" if numbers else ""
-    beside = ", ".join(filter(None, (claim.attributed_to.label, place)))
+    beside = ", ".join(filter(None, (claim.attributed_to.label, place, *_manner(claim))))
     said: list[object] = [claim.certainty.label or "not recorded", segments(claim.certainty), edge(claim), beside]
     return path, claim.statement or claim.key, "Claim", [claim.id], name, said
+
+
+def _manner(claim: ClaimView) -> Iterator[str]:
+    """Return in words how a claim is made, beyond its certainty and a plain denial."""
+    if claim.modality.slug != "actual":
+        yield claim.modality.label.lower()
+    if claim.polarity.slug not in {"affirmed", "negated"}:
+        yield claim.polarity.label.lower()
+    if claim.frequency:
+        yield claim.frequency.label.lower()
+    if claim.presupposed:
+        yield "presupposed"
+    if claim.implied:
+        yield "implied"
 
 
 def term_entry(term: Term, name: str) -> Entry:

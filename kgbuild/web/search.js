@@ -16,7 +16,7 @@ let ready;
 
 /** Load the entries and index them, once. */
 function index() {
-  ready ??= load("search/entries.js", "kgbuildEntries").then((rows) => {
+  ready ??= load("search/entries.js", "kgbuildEntries").then(async (rows) => {
     const entries = rows.map(entry);
     const engine = new MiniSearch({
       fields: ["label", "aliases", "name"],
@@ -26,12 +26,13 @@ function index() {
       searchOptions: {
         boost: { label: 3, aliases: 2 },
         prefix: (term) => term.length > 1,
-        fuzzy: (term) => (term.length > 3 ? 0.25 : false),
+        fuzzy: (term) => (term.length > 3 && !/\d/.test(term) ? 0.25 : false),
         weights: { prefix: 0.6, fuzzy: 0.25 },
         boostDocument: (id) => (entries[id].claim ? 0.5 : 1),
       },
     });
-    engine.addAll(entries.map((item, id) => ({ ...item, id })));
+    const documents = entries.map((item, id) => ({ ...item, id }));
+    await engine.addAllAsync(documents, { chunkSize: 1000 }); // in parts, so that typing goes on meanwhile
     return { entries, engine };
   });
   ready.catch(() => {
@@ -67,7 +68,8 @@ function fill(target, found) {
   const also = alias(found);
   target.append(element("bdi", { class: "label" }, found.label));
   const note = element("span", { class: "kind" }, element("bdi", {}, found.kind));
-  if (also) note.append(" · also called ", element("bdi", {}, also));
+  if (found.claim) note.append(" ", element("bdi", {}, found.aliases[0]));
+  else if (also) note.append(" · also called ", element("bdi", {}, also));
   target.append(note);
   if (found.claim) target.append(saying(found.claim));
   return target;

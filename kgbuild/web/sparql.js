@@ -3,6 +3,7 @@
 const TOKEN =
   /#[^\n]*|<[^<>"{}|^`\\\s]*>|"""(?:[^"\\]|\\.|"(?!""))*"""|'''(?:[^'\\]|\\.|'(?!''))*'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[?$][\p{L}\p{N}_]+|[\p{L}\p{N}_:.%-]+|./gsu;
 const FORMS = new Set(["SELECT", "ASK", "CONSTRUCT", "DESCRIBE"]);
+const UPDATES = new Set(["INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY"]);
 const XSD = "http://www.w3.org/2001/XMLSchema#";
 
 /** Cut a query into comments, IRIs, strings, variables, words and characters; joined again they are the query. */
@@ -18,6 +19,13 @@ export function form(text) {
 /** Tell whether the query would ask other servers. */
 export function asksOthers(text) {
   return tokens(text).some((token) => token.toUpperCase() === "SERVICE");
+}
+
+/** Tell whether the text would change data rather than ask. */
+export function changes(text) {
+  const words = tokens(text).map((token) => token.toUpperCase());
+  const first = words.find((word) => FORMS.has(word) || UPDATES.has(word));
+  return UPDATES.has(first);
 }
 
 /** Return the prefixes that a query declares. */

@@ -4,7 +4,7 @@ import { editor } from "./editor.js";
 import { Engine, Stopped } from "./engine.js";
 import { element, entry, load, root } from "./page.js";
 import { Names, csv, save, table } from "./results.js";
-import { asksOthers, fill, form, heading } from "./sparql.js";
+import { asksOthers, changes, fill, form, heading } from "./sparql.js";
 
 const START = "SELECT ?subject ?predicate ?object WHERE {\n  ?subject ?predicate ?object .\n}\nLIMIT 20\n";
 
@@ -150,6 +150,7 @@ class Workbench {
     let query;
     try {
       query = this.spelt();
+      if (changes(query.sent)) throw new Error("An update changes data; here one can only ask.");
       if (asksOthers(query.sent)) throw new Error("SERVICE asks other servers; this page asks none. Use kgbuild query --allow-service.");
     } catch (error) {
       this.say(error.message, true);
