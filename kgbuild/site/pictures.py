@@ -182,7 +182,7 @@ def ring(groups: Sequence[str], nodes: Sequence[Node], chords: Iterable[Chord], 
             touching[key].append(f'<path class="lit {chord.edge}" d="{path}"/>')
     heads = "".join(_head(name, angles[f"\0{number}"], radius) for number, name in enumerate(groups) if name)
     things = "".join(_thing(node, angles[node.key], radius, touching[node.key]) for node in nodes)
-    half = radius + (190 if any(groups) else 118)
+    half = radius + (225 if any(groups) else 118)
     return Markup(  # noqa: S704  # every text in it is escaped by the functions that spell it
         f'<svg class="net ring" role="group" aria-label="{escape(plain(label))}" '
         f'viewBox="{-half:.0f} {-half:.0f} {2 * half:.0f} {2 * half:.0f}">{"".join(drawn)}{heads}{things}</svg>'
@@ -227,5 +227,5 @@ def _thing(node: Node, angle: float, radius: float, lit: Sequence[str]) -> str:
     return (
         f'<g class="node k{node.group}">{"".join(lit)}<a href="{escape(node.address)}"><title>{escape(title)}</title>'
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{min(size, 11):.1f}"/>'
-        f"<text {_along(angle, radius + min(size, 11) + 4)}>{escape(plain(node.label, 24))}</text></a></g>"
+        f"<text {_along(angle, radius + min(size, 11) + 4)}>{escape(plain(node.label, 34))}</text></a></g>"
     )
