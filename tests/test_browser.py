@@ -26,11 +26,11 @@ VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "dark"), (390,
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 FEWER = """() => {
   for (const parent of document.querySelectorAll("main :is(ul, ol, dl, tbody, svg, nav, .terms)"))
-    [...parent.children].slice(4).forEach(child => child.remove());
+    [...parent.children].slice(3).forEach(child => child.remove());
   for (const parent of document.querySelectorAll("main :is(section, div)"))
-    [...parent.children].filter(child => child.tagName === "SECTION").slice(4).forEach(child => child.remove());
+    [...parent.children].filter(child => child.matches("section, .versus, .datum")).slice(3).forEach(child => child.remove());
 }"""
-"""Leaves four of each list and of sections beside each other, for axe looks at every element on its own."""
+"""Leaves three of each list and of sections beside each other, for axe looks at every element on its own."""
 AXE = """async rules => (await axe.run(rules ? {runOnly: rules} : {})).violations
   .map(found => [found.id, found.nodes.length, found.nodes[0].html, found.nodes[0].failureSummary])"""
 LOOK = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
