@@ -33,7 +33,8 @@ examples:
   kgbuild query                                   list the questions
   kgbuild query foods                             ask one of queries/*.rq
   kgbuild query claims-about --param entity=id:calcium
-  kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv"""
+  kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv
+  kgbuild query --with foods.csv -e 'SELECT ?name ?mg WHERE { ?row foods:name ?name ; foods:magnesium ?mg }'"""
 
 EXPORT_HELP: Final = """\
 formats:
@@ -108,6 +109,8 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("-e", "--execute", metavar="TEXT", help="a query as text; the project's prefixes are known")
     query.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="value of a parameter")
     query.add_argument("--format", default="", help="table, csv, tsv, json, xml; for graphs turtle, nt, rdfxml, jsonld")
+    words = "see a table (.csv, .tsv) or RDF file beside the graph; several times for several"
+    query.add_argument("--with", dest="files", metavar="FILE", action="append", default=[], help=words)
     query.add_argument("--endpoint", metavar="URL", help="ask a SPARQL 1.1 endpoint instead of the build")
     _add_infer(query, "let the query see the inferred graph (default: the setting `infer`)")
     query.add_argument(
@@ -394,9 +397,9 @@ def _query(options: argparse.Namespace) -> int:
     sparql = query.sparql(project.prefixes, values) if live else query.replayed(project.prefixes, values)
     if query.recording is not None and not live:
         print(f"replayed: {query.recorded} (--allow-service asks now)", file=sys.stderr)
-    store = _store(options)
+    store, prefixes = _store(options)
     try:
-        answer = store.query(sparql, project.prefixes)
+        answer = store.query(sparql, project.prefixes | prefixes)
     except QuerySyntaxError as error:
         report = Report()
         report_syntax(error, query, report)
@@ -404,18 +407,25 @@ def _query(options: argparse.Namespace) -> int:
     return _show_answer(options, answer, store, project)
 
 
-def _store(options: argparse.Namespace) -> Store:
-    """Return the endpoint asked for, the store of the build, or the project compiled in memory where neither is."""
+def _store(options: argparse.Namespace) -> tuple[Store, dict[str, str]]:
+    """Return the endpoint asked for, or the graph of the project with the files beside it, and prefixes for these."""
     from kgbuild.diagnostics import UsageError
     from kgbuild.store import EndpointStore
 
     if options.endpoint:
         if options.infer:
             raise UsageError("an endpoint answers from what it holds; --infer works on the project here")
-        return EndpointStore(options.endpoint)
+        if options.files:
+            raise UsageError("an endpoint answers from what it holds; --with works on the project here")
+        return EndpointStore(options.endpoint), {}
     from kgbuild.building import open_store
 
-    return open_store(options.project, infer=options.infer, services=options.allow_service)
+    store = open_store(options.project, infer=options.infer, services=options.allow_service)
+    if not options.files:
+        return store, {}
+    from kgbuild.external import with_files
+
+    return with_files(store, [Path(name) for name in options.files])
 
 
 def _list_queries(queries: Sequence[object]) -> int:

@@ -106,6 +106,10 @@ class OxigraphStore:
         """Load N-Quads beside what is there; raise `OSError` for a store that is open for reading only."""
         self.store.load(nquads, format=ox.RdfFormat.N_QUADS)
 
+    def extend(self, quads: Iterable[ox.Quad]) -> None:
+        """Add quads beside what is there."""
+        self.store.bulk_extend(quads)
+
     def query(self, sparql: str, prefixes: dict[str, str] | None = None) -> Answer:
         """Evaluate a query; raise `QuerySyntaxError`, or `UsageError` for a SERVICE that is not allowed."""
         if not self.services and uses_service(sparql):
