@@ -53,6 +53,8 @@ class StatementView:
     polarity: ConceptView
     records: tuple[RecordView, ...]
     quantity: str = ""
+    value: str = ""
+    unit: str = ""
     measure: str = ""
     interval: str = ""
     observations: str = ""
@@ -106,6 +108,8 @@ class CriterionView:
     label: str
     definition: str
     source: str = ""
+    least: str = ""
+    """The number from which on a statement supports, where the number decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +174,14 @@ class Evidence:
     def criteria(self) -> dict[str, CriterionView]:
         """Return the criteria of verdicts by IRI."""
         text = self.reader.text
+        thresholds = self.reader.nodes("?any a kgb:Criterion ; kgb:threshold ?s .")
         return {
             iri: CriterionView(
-                iri, text(node, RDFS + "label"), text(node, SKOS + "definition"), one(node, DCTERMS + "source")
+                iri=iri,
+                label=text(node, RDFS + "label"),
+                definition=text(node, SKOS + "definition"),
+                source=one(node, DCTERMS + "source"),
+                least=one(thresholds.get(one(node, KGB + "threshold"), {}), SCHEMA + "minValue"),
             )
             for iri, node in self.reader.nodes("?s a kgb:Criterion .").items()
         }
@@ -283,6 +292,8 @@ class Evidence:
                 if lexical(term) in self.records
             ),
             quantity=amount(quantity),
+            value=one(quantity, SCHEMA + "value"),
+            unit=_unit(one(quantity, SCHEMA + "unitCode")),
             measure=reader.text(quantity, KGB + "measure"),
             interval=reader.text(quantity, KGB + "interval"),
             observations=one(quantity, KGB + "observations"),

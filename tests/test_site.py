@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import html5lib
 import pytest
@@ -18,6 +20,7 @@ from kgbuild.compilation import compile_project
 from kgbuild.diagnostics import Diagnostic, Report, Severity, Span
 from kgbuild.project import Project
 from kgbuild.site.links import check_links, pages_by_path
+from kgbuild.site.pictures import Chord, Node, Spoke, ego, ring
 from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, answer_formats, claim_path, entity_path, plan_site
 from kgbuild.store import OxigraphStore
 from kgbuild.validate import Shapes
@@ -25,6 +28,8 @@ from kgbuild.views import Views
 
 ROOT = Path(__file__).parents[1]
 FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
+NAMED = {"canonical", "cite-as", "license", "type"}
+"""Kinds of links that say what a page is; no browser fetches them."""
 QUERIES = {
     "hedged": "SELECT ?claim ?text ?rank WHERE { ?claim kgb:certainty/kgb:rank ?rank ; rdfs:label ?text }",
     "sources": "SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }",
@@ -100,6 +105,9 @@ def test_every_page_is_planned() -> None:
     views = real().views
     expected = {"index.html", "id/index.html", "claim/index.html", "article/index.html", "query/index.html", "404.html"}
     expected |= {"ns.html", "report.html", "downloads.html", "about.html", "style.css", "favicon.svg"}
+    expected |= {"graph.html", "graph.css", "evidence.html", "contradictions.html", "browse/index.html"}
+    expected |= {"llms.txt", "feed.xml", "poster.svg"}
+    expected |= {path for path in real_pages() if path.startswith("browse/")}
     expected |= {f"id/{entity.slug}.html" for entity in views.entities}
     expected |= {f"claim/{claim.key}.html" for claim in views.claims}
     expected |= {f"article/{article.id}.html" for article in views.articles}
@@ -160,8 +168,8 @@ def test_nothing_is_fetched_and_nothing_runs() -> None:
     for path, text in html(real_pages()):
         assert not re.search(r"<(script|iframe|object|embed|img|form|base)\b", without_data(text)), path
         assert not re.search(r'\s(src|srcset|style|on[a-z]+)="', text), path
-        for link in re.findall(r'<link [^>]*href="([^"]*)"', text):
-            assert not re.match(r"[a-z]+:|/", link), (path, link)
+        for kind, link in re.findall(r'<link rel="([^"]*)"[^>]* href="([^"]*)"', text):
+            assert kind in NAMED or not re.match(r"[a-z]+:|/", link), (path, link)
     assert not re.search(rb"url\(|@import", real_pages()["style.css"])
 
 
@@ -177,7 +185,7 @@ def test_every_page_carries_policy_language_title_and_notice() -> None:
 
 
 def test_titles_are_unique() -> None:
-    titles = Counter(re.findall(r"<title>([^<]*)</title>", "".join(text for _, text in html(real_pages()))))
+    titles = Counter(re.search(r"<title>([^<]*)</title>", text)[1] for _, text in html(real_pages()))  # type: ignore[index]
     statements = Counter(claim.statement for claim in real().views.claims)
     assert [title for title, count in titles.items() if count > 1 and max(statements.values()) == 1] == []
 
@@ -264,6 +272,130 @@ def test_findings_are_reported_with_their_place() -> None:
     pages = {page.path: page.content.decode() for page in plan_site(replace(real(), findings=(finding,)))}
     for words in ("data/a.yaml:3:5", "one &lt;modality&gt; is missing", "add it", "1 finding</span>"):
         assert words in pages["report.html"]
+
+
+# Pictures, facets, and what machines are told
+
+
+def svg(text: str, kind: str) -> str:
+    return text.partition(f'<svg class="net {kind}')[2].partition("</svg>")[0]
+
+
+def test_a_picture_shows_who_surrounds_a_thing_and_how_surely() -> None:
+    claims = [claim for claim in real().views.claims if claim.object.iri.endswith("/magnesium-deficiency")]
+    drawn = svg(real_pages()["id/magnesium-deficiency.html"].decode(), "ego")
+    around = {c.object for c in real().views.claims if c.subject.iri.endswith("/magnesium-deficiency")}
+    around |= {claim.subject for claim in claims}
+    assert drawn.count("<a href=") == len(around)
+    for link in around:
+        assert f'href="../id/{link.iri.rpartition("/")[2]}.html"' in drawn
+    assert "3 claims, 3 hedged" in drawn
+    assert 'class="hedged"' in drawn
+    assert 'class="asserted"' not in drawn
+
+
+def test_a_line_is_as_weak_as_its_weakest_claim_and_tells_source_and_place() -> None:
+    claims = [claim for claim in real().views.claims if claim.object.kind == "entity"]
+    joined = {(c.subject.iri, c.object.iri) for c in claims if c.subject.iri != c.object.iri}
+    drawn = svg(real_pages()["graph.html"].decode(), "ring")
+    edges = re.findall(r'<a class="edge ([a-z ]+) k\d+ k\d+" href="([^"]+)".*?<title>(.*?)</title>', drawn, re.DOTALL)
+    assert len(edges) == len(joined)
+    by_path = {f"claim/{claim.key}.html": claim for claim in claims}
+    for kind, path, title in edges:
+        first = by_path[path]
+        pair = [c for c in claims if (c.subject.iri, c.object.iri) == (first.subject.iri, first.object.iri)]
+        assert ("hedged" in kind, "negated" in kind) == (any(c.hedged for c in pair), any(c.negated for c in pair))
+        assert "MyPinsOnline, sentence" in title
+
+
+def test_every_line_of_the_graph_stands_in_the_table_too() -> None:
+    text = real_pages()["graph.html"].decode()
+    table = text.partition('<table class="joined">')[2]
+    for path in re.findall(r'<a class="edge [^"]+" href="([^"]+)"', text):
+        assert f'href="{path}"' in table
+
+
+def test_each_facet_holds_each_claim_that_has_it() -> None:
+    pages, claims = real_pages(), real().views.claims
+    for facet in ("certainty", "said", "basis", "kind"):
+        found = [text for path, text in html(pages) if path.startswith(f"browse/{facet}-")]
+        doubled = sum(claim.hedged and claim.negated for claim in claims) if facet == "said" else 0
+        assert sum(text.count('<p class="statement">') for text in found) == len(claims) + doubled, facet
+    possible = pages["browse/certainty-possible.html"].decode()
+    assert possible.count("<b>Possible</b>") == sum(claim.certainty.slug == "possible" for claim in claims)
+
+
+def test_the_evidence_page_plots_each_food_with_the_verdict_on_its_claim() -> None:
+    text = real_pages()["evidence.html"].decode()
+    rows = re.findall(
+        r"<tr>.*?</tr>", text.partition('<table class="profile measured">')[2].partition("</table>")[0], re.DOTALL
+    )
+    by_name = {re.findall(r"<bdi>([^<]*)</bdi>", row)[0]: row for row in rows if "<bdi>" in row}
+    assert len(by_name) == 15
+    assert 'class="over"' in by_name["almond"]
+    assert ">270<" in by_name["almond"]
+    assert 'class="under"' in by_name["banana"]
+    assert "disputes" in by_name["banana"]
+    values = [float(re.search(r">([0-9.]+)</a></td>", row)[1]) for row in by_name.values()]  # type: ignore[index]
+    assert values == sorted(values, reverse=True)
+
+
+def test_contradictions_show_both_sides_with_their_sources() -> None:
+    disputed = {c.iri for c in real().views.claims if any(a.verdict.slug == "disputes" for a in c.alignments)}
+    text = real_pages()["contradictions.html"].decode().partition('id="opposite"')[0]
+    assert text.count('<article class="versus">') == len(disputed)
+    for part in text.split('<article class="versus">')[1:]:
+        assert '<p class="statement">' in part
+        assert '<p class="origin">' in part
+
+
+def test_a_page_says_where_it_stands_and_how_to_cite_it() -> None:
+    base = real().project.base
+    text = real_pages()["claim/magnesium-rls/c018.html"].decode()
+    for link in (
+        f'<link rel="canonical" href="{base}claim/magnesium-rls/c018.html">',
+        f'<link rel="cite-as" href="{base}claim/magnesium-rls/c018">',
+        '<link rel="alternate describedby" type="text/turtle" href="../../claim/magnesium-rls/c018.ttl" title="Turtle">',
+        '<link rel="type" href="https://schema.org/Claim">',
+        '<link rel="license" href="https://creativecommons.org/licenses/by/4.0/">',
+        f'<meta property="og:image" content="{base}poster.svg">',
+    ):
+        assert link in text
+    for path, page in html(real_pages()):
+        assert (f'<link rel="canonical" href="{base}{path}">' in page) == (path != "404.html"), path
+
+
+def test_the_feed_is_atom_and_holds_every_claim_with_its_certainty() -> None:
+    space = "{http://www.w3.org/2005/Atom}"
+    root = ElementTree.fromstring(real_pages()["feed.xml"])
+    entries = root.findall(f"{space}entry")
+    assert {entry.findtext(f"{space}id") for entry in entries} == {c.nanopublication for c in real().views.claims}
+    for entry in (root, *entries):
+        assert all(entry.findtext(space + name) for name in ("id", "title", "updated"))
+    assert all("certainty:" in (entry.findtext(f"{space}summary") or "") for entry in entries)
+
+
+def test_the_guide_for_language_models_says_how_to_quote_and_links_pages_that_exist() -> None:
+    text = real_pages()["llms.txt"].decode()
+    assert text.startswith("# Magnesium and restless legs syndrome\n\n> ")
+    assert "not a fact" in text
+    known = {*real_pages(), *beside(real())}
+    for link in re.findall(r"\]\(([^)]*)\)", text):
+        assert link.removeprefix(real().project.base) in known
+
+
+def test_the_vocabulary_is_a_tree() -> None:
+    text = real_pages()["ns.html"].decode().partition('id="_tree-1"')[2].partition("</section>")[0]
+    substance = text.partition('<a href="#Substance">')[2].partition("</ul>")[0]
+    assert '<a href="#Supplement">' in substance
+
+
+@pytest.mark.parametrize("slug", ["magnesium", "restless-legs-syndrome"])
+def test_an_entity_page_is_light(slug: str) -> None:
+    pages = real_pages()
+    wire = sum(len(gzip.compress(pages[path], 6)) for path in (f"id/{slug}.html", "style.css", "favicon.svg"))
+    assert wire <= 60_000
+    assert len(pages[f"id/{slug}.html"]) <= 80_000
 
 
 # What hostile data becomes
@@ -353,6 +485,30 @@ def test_hostile_data_makes_valid_pages_without_scripts_or_strange_links() -> No
         assert "onload=x" not in re.sub(r">[^<]*<|\"[^\"]*\"", "", text), page.path
         assert not re.search(r'href="(javascript|data):', text), page.path
         assert not {"\x01", "\ufffe"} & set(text), page.path
+
+
+def test_hostile_labels_stay_text_in_pictures_feeds_and_guides() -> None:
+    pages = {page.path: page.content.decode() for page in hostile_pages()}
+    for path in ("feed.xml", "poster.svg"):
+        root = ElementTree.fromstring(pages[path])
+        assert not [item for item in root.iter() if item.tag.rpartition("}")[2] in {"script", "foreignObject"}]
+        assert not [value for item in root.iter() for name, value in item.items() if name.startswith("on")]
+    for path in ("feed.xml", "poster.svg", "llms.txt"):
+        assert not {"\u202e", "\x01", "\ufffe"} & set(pages[path]), path
+        assert len(pages[path]) < 20_000, path
+    assert not re.search(r"\]\((?!https://example\.org/kg/)", pages["llms.txt"])
+
+
+def test_hostile_labels_stay_text_inside_a_picture() -> None:
+    spoke = Spoke("x.html", ATTACK, LONG, "\u202e</text><script>", "hedged", outgoing=True, title="</title><script>")
+    node = Node("n", ATTACK + LONG, "x.html", 3, 0)
+    chord = Chord("n", "n", 'x"onload=x', "hedged", "</title><script>")
+    for drawn in (ego(ATTACK + LONG, [spoke] * 20, LONG), ring([LONG, ATTACK], [node], [chord], ATTACK)):
+        root = ElementTree.fromstring(str(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+        assert not [item for item in root.iter() if item.tag.endswith("script")]
+        assert not [name for item in root.iter() for name in item.attrib if name.startswith("on")]
+        assert "\u202e" not in drawn
+        assert len(drawn) < 20_000
 
 
 def test_hostile_identifiers_stay_inside_the_site() -> None:

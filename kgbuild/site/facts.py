@@ -14,6 +14,7 @@ from kgbuild.evidence import AlignmentSetView, AlignmentView, CriterionView
 from kgbuild.views import ClaimView, ConceptView, Link
 
 SEGMENTS = 5
+OUTCOMES = ("Supported", "Supported and disputed", "Disputed", "Left open", "Not covered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,13 @@ def covering(judgement: AlignmentSetView, claims: Iterable[ClaimView]) -> list[t
     counts: Counter[str] = Counter()
     for claim in claims:
         if claim.article.iri == judgement.article.iri:
-            counts[_outcome({alignment.verdict.slug for alignment in claim.alignments})] += 1
-    order = ("Supported", "Supported and disputed", "Disputed", "Left open", "Not covered")
-    return [(words, counts[words]) for words in order if counts[words]]
+            counts[outcome(claim)] += 1
+    return [(words, counts[words]) for words in OUTCOMES if counts[words]]
 
 
-def _outcome(verdicts: Collection[str]) -> str:
+def outcome(claim: ClaimView) -> str:
+    """Return how datasets and studies stand to a claim, one of `OUTCOMES`."""
+    verdicts = {alignment.verdict.slug for alignment in claim.alignments}
     if "supports" in verdicts:
         return "Supported and disputed" if "disputes" in verdicts else "Supported"
     if "disputes" in verdicts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -20,9 +20,14 @@ from kgbuild.evidence import StatementView
 from kgbuild.nodes import Link
 from kgbuild.project import Project
 from kgbuild.site import scripts
-from kgbuild.site.facts import tally, withheld
+from kgbuild.site.browse import BROWSED, FacetGroup, facet_groups
+from kgbuild.site.facts import outcome, tally, withheld
+from kgbuild.site.machines import PICTURE, feed, guide, poster
+from kgbuild.site.networks import Group, between, spokes, whole
+from kgbuild.site.pictures import SPOKES, ego, ring
+from kgbuild.site.profiles import by_certainty, by_outcome, measures
 from kgbuild.site.render import Here, Site, anchor, document, environment, is_number, place
-from kgbuild.site.vocabulary import KINDS, Ontology, Term, ontologies, schemes, terms
+from kgbuild.site.vocabulary import KINDS, Branch, Ontology, Term, hierarchy, ontologies, schemes, terms
 from kgbuild.store import Answer, Graph, Solutions, lexical
 from kgbuild.store import Term as Node
 from kgbuild.terms import KGB
@@ -37,7 +42,7 @@ TOLD = frozenset(
 )
 """Columns of an answer that repeat what the card of a claim says."""
 
-STATEMENTS = 5
+STATEMENTS = 3
 """Statements of one dataset shown on the page of an entity; the page of the dataset lists all of them."""
 
 _MEDIA = {
@@ -125,15 +130,6 @@ class Alternate:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The claims that share a relation and a direction."""
-
-    id: str
-    label: str
-    claims: tuple[ClaimView, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Rule:
     """The shapes of one code, and how many findings bear it."""
 
@@ -215,7 +211,7 @@ def answer_formats(answer: Answer) -> tuple[tuple[str, str], ...]:
 
 
 def _assets() -> list[Page]:
-    return [Page(path, _asset(path)) for path in ("favicon.svg", "style.css")]
+    return [Page(path, _asset(path)) for path in ("favicon.svg", "graph.css", "style.css")]
 
 
 def _styles(folder: str) -> Page:
@@ -255,6 +251,7 @@ class _Planner:
             "articles": site.views.articles,
             "datasets": site.views.datasets,
             "publishers": _publishers(claims),
+            "picture_words": f"{site.project.title}: what articles claim, with certainty and source",
             "article_path": article_path,
             "query_path": query_path,
         }
@@ -299,11 +296,18 @@ class _Planner:
         yield from self._articles()
         yield from self._datasets()
         yield from self._queries()
+        yield from self._browsing()
+        yield self._evidence()
+        yield self._contradictions()
+        yield self._graph()
         yield self._vocabulary()
         yield self._report()
         yield self._page("downloads.html", "downloads.html", queries=self.input.queries, data=self._dataset())
         yield self._page("about.html", "about.html", schemes=self.schemes)
         yield self._page("404.html", "404.html")
+        yield Page("llms.txt", guide(self.input))
+        yield Page("feed.xml", feed(self.input, claim_path))
+        yield Page(PICTURE, poster(self.input))
         if self.input.scripts:
             yield from self._search()
         if self.input.workbench:
@@ -347,10 +351,15 @@ class _Planner:
         yield Page("workbench/graph.js", known)
 
     def _page(self, path: str, template: str, **context: Any) -> Page:
+        data = context.get("data")
+        types = data["@type"] if data else []
         known: dict[str, Any] = {
             "here": Here(self.site, path),
             "alternates": (),
             "data": None,
+            "cited": data["@id"] if data else "",
+            "kinds": [f"https://schema.org/{kind}" for kind in ([types] if isinstance(types, str) else types)],
+            "picture": PICTURE,
             **self.shared,
             **context,
         }
@@ -371,8 +380,13 @@ class _Planner:
             unsourced=sum(claim.basis.slug == "unsourced" for claim in claims),
             mappings=sum(len(entity.mappings) for entity in self.views.entities),
             sentences=len(self.views.sentences),
+            drawn=self._categories_drawn(),
             data=self._dataset(),
         )
+
+    def _categories_drawn(self) -> Markup | str:
+        nodes, chords = between(self.views.entities, self.views.claims, Here(self.site, "index.html"))
+        return ring([""], nodes, chords, "Which kinds of things the claims join") if chords else ""
 
     def _dataset(self) -> schemaorg.Node:
         articles = self.views.articles
@@ -395,11 +409,18 @@ class _Planner:
 
     def _entity(self, entity: EntityView) -> Page:
         path = entity_path(entity.slug)
+        groups = _by_size([*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)])
+        around = spokes(entity, groups, Here(self.site, path), self.about)
+        drawn = ego(entity.label, around, f"What claims connect with {entity.label}") if around else ""
         return self._page(
             path,
             "entity.html",
             entity=entity,
-            groups=_by_size([*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)]),
+            groups=groups,
+            drawn=drawn,
+            around=len(around),
+            edges=" ".join(spoke.edge for spoke in around[:SPOKES]),
+            spokes=SPOKES,
             mentioned=[claim for claim in entity.mentioned if _names(claim, entity.iri)],
             claims=self.about[entity.iri],
             stated=_by_article(self.stated.get(entity.iri, ())),
@@ -423,7 +444,7 @@ class _Planner:
         sections = [(article, self._by_section(article)) for article in self.views.articles]
         placed = {claim.iri for _, parts in sections for _, found in parts for claim in found}
         rest = [claim for claim in self.views.claims if claim.iri not in placed]
-        yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest)
+        yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest, facet_groups=self.facets)
         formats = tuple(dict((*self.input.formats, ("trig", "TriG"))).items())
         for claim in self.views.claims:
             path = claim_path(claim.key)
@@ -466,6 +487,9 @@ class _Planner:
                 "article.html",
                 article=article,
                 standing=self.by_sentence,
+                profile=by_certainty(
+                    (section, claim) for section, found in self._by_section(article) for claim in found
+                ),
                 alternates=alternates,
                 data=schemaorg.article(article, self.views, self.project),
             )
@@ -542,6 +566,75 @@ class _Planner:
         shown.add(claim.iri)
         return here.card(claim)
 
+    def _browsing(self) -> Iterator[Page]:
+        groups = self.facets
+        yield self._page("browse/index.html", "browse.html", groups=groups)
+        for group in groups:
+            for value in group.values:
+                shown = value.claims[:BROWSED]
+                yield self._page(
+                    f"browse/{anchor(value.slug)}.html",
+                    "facet.html",
+                    group=group,
+                    value=value,
+                    shown=shown,
+                    groups=groups,
+                )
+
+    @cached_property
+    def facets(self) -> tuple[FacetGroup, ...]:
+        """Return by which words the claims can be browsed."""
+        return facet_groups(self.views.claims, {entity.iri: entity.category for entity in self.views.entities})
+
+    def _evidence(self) -> Page:
+        sections = [
+            (section, claim)
+            for article in self.views.articles
+            for section, found in self._by_section(article)
+            for claim in found
+        ]
+        return self._page(
+            "evidence.html",
+            "evidence-page.html",
+            sections=by_certainty(sections),
+            outcomes=by_outcome(self.views.claims),
+            measures=measures(self.evidence.statements.values(), self.views.claims),
+            judged=[group for group in self.facets if group.slug == "data"],
+            firm=[
+                claim
+                for claim in self.views.claims
+                if not (claim.hedged or claim.presupposed or claim.implied)
+                and outcome(claim) in {"Disputed", "Supported and disputed"}
+            ],
+        )
+
+    def _contradictions(self) -> Page:
+        claims = self.views.claims
+        same = [group for group in self.by_triple.values() if len(group) > 1]
+        return self._page(
+            "contradictions.html",
+            "contradictions.html",
+            disputed=[claim for claim in claims if any(item.verdict.slug == "disputes" for item in claim.alignments)],
+            opposite=[group for group in same if len({claim.negated for claim in group}) > 1],
+            uneven=[group for group in same if len({claim.certainty.iri for claim in group}) > 1],
+            contrasts=[(claim, claim.contrasts_with) for claim in claims if claim.contrasts_with],
+        )
+
+    def _graph(self) -> Page:
+        here = Here(self.site, "graph.html")
+        categories, nodes, chords, left = whole(self.views.entities, self.views.claims, here)
+        numbers = {node.key: node.group for node in nodes}
+        label = "Every thing that a claim joins to another, by category"
+        return self._page(
+            "graph.html",
+            "graph.html",
+            categories=categories,
+            numbers=numbers,
+            rows=[claim for claim in self.views.claims if {claim.subject.iri, claim.object.iri} <= numbers.keys()],
+            left=left,
+            drawn=ring([category.label for category in categories], nodes, chords, label) if nodes else "",
+        )
+
     def _vocabulary(self) -> Page:
         own, tool = self.project.namespace, KGB
         parts = [
@@ -549,7 +642,22 @@ class _Planner:
             for space in (own, tool)
         ]
         alternates = self._alternates("ns.html", (("ttl", "Turtle"),))
-        return self._page("ns.html", "ns.html", parts=parts, schemes=self.schemes, alternates=alternates)
+        return self._page(
+            "ns.html", "ns.html", parts=parts, forests=self._forests(), schemes=self.schemes, alternates=alternates
+        )
+
+    def _forests(self) -> list[tuple[str, str, list[Branch]]]:
+        """Return what a forest is of, what its numbers count, and its trees, those that hold something."""
+        things = Counter(entity.category.iri for entity in self.views.entities)
+        used = Counter(claim.predicate.iri for claim in self.views.claims)
+        kinds = (
+            ("Classes", "Categories of things", "things", things),
+            (KINDS[1], "Predicates of claims", "claims", used),
+        )
+        return [
+            (words, noun, [tree for tree in hierarchy(_of_kind(self.terms, kind), counts) if tree.count])
+            for kind, words, noun, counts in kinds
+        ]
 
     def _header(self, space: str) -> Ontology:
         iri = space.rstrip("#")
@@ -672,6 +780,10 @@ def _rows(answer: Answer) -> tuple[tuple[Node | None, ...], ...]:
     if isinstance(answer, Graph):
         return tuple((triple.subject, triple.predicate, triple.object) for triple in answer.triples)
     return ()
+
+
+def _of_kind(found: Iterable[Term], kind: str) -> list[Term]:
+    return [term for term in found if term.kind == kind]
 
 
 def _by_kind(found: Iterable[Term]) -> list[tuple[str, list[Term]]]:

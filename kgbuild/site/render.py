@@ -25,6 +25,7 @@ import kgbuild
 from kgbuild.evidence import AlignmentSetView, AlignmentView, CriterionView
 from kgbuild.nodes import ConceptView, Link
 from kgbuild.schemaorg import script
+from kgbuild.site.bars import horizontal, stacked
 from kgbuild.site.facts import SEGMENTS, covering, edge, facets, qualifiers, segments, stands, tally, weighed
 from kgbuild.store import Term, lexical, tokens
 from kgbuild.terms import XSD, compress
@@ -84,12 +85,15 @@ def environment() -> Environment:
         auto_reload=False,
         bytecode_cache=_compiled(),
     )
+    found.globals["sprite"] = SPRITE
     found.filters |= {
         "anchor": anchor,
         "certainty": certainty,
         "covering": covering,
         "edge": edge,
         "facets": facets,
+        "horizontal": horizontal,
+        "stacked": stacked,
         "ld_json": ld_json,
         "n": counted,
         "place": place,
@@ -190,17 +194,28 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def drawing(filled: int) -> str:
+    """Draw the five segments of a certainty, 53 by 13: all in outline, so that it needs no colour, some filled."""
+    outline = f'<path d="M.5 .5h8v12h-8z{"m11 0h8v12h-8z" * (SEGMENTS - 1)}" fill="none" stroke="currentColor"/>'
+    line = f'<path d="M0 6.5h{11 * filled - 2}" stroke="currentColor" stroke-width="13" stroke-dasharray="9 2"/>'
+    return outline + (line if filled else "")
+
+
 def bar(filled: int) -> Markup:
-    """Draw the bar of five segments, of which some are filled; drawn in outline too, so that it needs no colour."""
-    on = "".join(f"M{11 * place} 0h9v13h-9z" for place in range(filled))
-    off = "".join(f"M{11 * place + 0.5} .5h8v12h-8z" for place in range(filled, SEGMENTS))
+    """Spell the bar of a certainty as a use of its drawing in the page's `SPRITE`."""
     label = f"Certainty {filled} of {SEGMENTS}:" if filled else "Certainty:"
     return Markup(  # noqa: S704  # numbers only
-        f'<svg class="bar" role="img" aria-label="{label}" viewBox="0 0 53 13" width="53" height="13">'
-        f'<path d="{on or "M0 0"}" fill="currentColor"/>'
-        f'<path d="{off or "M0 0"}" fill="none" stroke="currentColor"/></svg>'
+        f'<svg class="bar" role="img" aria-label="{label}" width="53" height="13"><use href="#_bar{filled}"/></svg>'
     )
 
+
+SPRITE = Markup('<svg class="sprite" aria-hidden="true" width="0" height="0">{}</svg>').format(
+    Markup("").join(
+        Markup('<symbol id="_bar{}" viewBox="0 0 53 13">{}</symbol>').format(filled, Markup(drawing(filled)))  # noqa: S704
+        for filled in range(SEGMENTS + 1)
+    )
+)
+"""The bars of all certainties, drawn once in a page."""
 
 _BARS = tuple(bar(filled) for filled in range(SEGMENTS + 1))
 
@@ -262,6 +277,10 @@ class Here:
     def file(self, path: str) -> str:
         """Return the address of a file of the site, percent-encoded."""
         return self.root + quote(path, safe="/~")
+
+    def absolute(self, path: str) -> str:
+        """Return the address of a file of the site on the web."""
+        return self.site.base + quote(path, safe="/~")
 
     def address(self, iri: str) -> str:
         """Return where an IRI leads: a page of the site, itself if it is http(s), or nowhere."""

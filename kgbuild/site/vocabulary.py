@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kgbuild.nodes import Node, one
@@ -80,6 +82,42 @@ class Ontology:
     title: str
     description: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A term with the terms below it, and how many things are of it or of one below."""
+
+    term: Term
+    below: tuple[Branch, ...]
+    count: int
+
+
+def hierarchy(found: Iterable[Term], counts: Mapping[str, int]) -> tuple[Branch, ...]:
+    """Return terms as a forest by what they are below; one that stands below several stands in each place.
+
+    `counts` are the things of each term itself. A term that is its own ancestor is no branch of itself.
+    """
+    known = {term.iri: term for term in found}
+    children: dict[str, list[Term]] = defaultdict(list)
+    for term in known.values():
+        for above in set(_above(term)) & known.keys():
+            children[above].append(term)
+
+    def branch(term: Term, path: frozenset[str]) -> Branch:
+        below = [
+            branch(child, path | {term.iri})
+            for child in sorted(children[term.iri], key=lambda item: (item.label.casefold(), item.iri))
+            if child.iri not in path and child.iri != term.iri
+        ]
+        return Branch(term, tuple(below), counts.get(term.iri, 0) + sum(item.count for item in below))
+
+    tops = [term for term in known.values() if not set(_above(term)) & known.keys() - {term.iri}]
+    return tuple(branch(term, frozenset()) for term in sorted(tops, key=lambda item: (item.label.casefold(), item.iri)))
+
+
+def _above(term: Term) -> tuple[str, ...]:
+    return next((values for name, values in term.named if name == "Below"), ())
 
 
 def terms(views: Views, project: Project) -> tuple[Term, ...]:
