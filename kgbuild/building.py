@@ -23,6 +23,7 @@ from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemap
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
 from kgbuild.inference import GRAPH, with_inferred
+from kgbuild.pool import default_jobs
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
@@ -278,7 +279,8 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             formats=RESOURCE_FORMATS,
             scripts=bool(web_files()),
             workbench=has_workbench(compilation.nquads.count(b"\n")),
-        )
+        ),
+        default_jobs(),
     )
 
 

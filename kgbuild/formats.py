@@ -71,7 +71,12 @@ _PLAIN: Final = r'[^"\\\x00-\x1f\x7f]*'
 _ESCAPE: Final = r'\\(?:[tbnrf"\\]|u00(?:0[0-7BEF]|1[0-9A-F]|7F))'
 _TAG: Final = r"@[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*"
 _LITERAL: Final = rf'"{_PLAIN}(?:{_ESCAPE}{_PLAIN})*"(?:{_TAG}|\^\^(?!<{re.escape(XSD)}string>){_IRI})?'
-_LINE: Final = re.compile(rf"({_IRI}) ({_IRI}) ({_IRI}|{_LITERAL})(?: ({_IRI}))? \.")
+
+
+@cache
+def _line() -> re.Pattern[str]:
+    """Return the pattern of a canonical line; compiled when first wanted, for it takes a while."""
+    return re.compile(rf"({_IRI}) ({_IRI}) ({_IRI}|{_LITERAL})(?: ({_IRI}))? \.")
 
 
 def read_quads(nquads: bytes) -> tuple[Quad, ...]:
@@ -88,8 +93,9 @@ def read_quads(nquads: bytes) -> tuple[Quad, ...]:
     except UnicodeDecodeError as error:
         raise UnreadableError(f"the N-Quads are not UTF-8: {error}") from error
     quads: set[Quad] = set()
+    canonical = _line()
     for number, line in enumerate(text.split("\n"), 1):
-        found = _LINE.fullmatch(line)
+        found = canonical.fullmatch(line)
         if found is not None:
             subject, predicate, target, graph = found.groups("")
             quads.add((graph, subject, predicate, target))

@@ -6,9 +6,9 @@ Pure: dates come from the data.
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from kgbuild.schemaorg import NOTICE, said
 from kgbuild.site.facts import segments, tally
@@ -120,7 +120,7 @@ def feed(site: SiteInput, path_of: Callable[[str], str]) -> bytes:
 
 
 def _address(base: str, path: str) -> str:
-    return escape(base + quote(path, safe="/~"), {'"': "&quot;"})
+    return escape(base + quote(path, safe="/~"))
 
 
 def _moment(date: str) -> str:

@@ -149,9 +149,29 @@ class Cell:
     number: bool
 
 
-def plan_site(site: SiteInput) -> list[Page]:
-    """Return every page and asset of the site, by path."""
-    return sorted([*_assets(), *_Planner(site).pages()], key=lambda page: page.path)
+_AT_ONCE = 24
+"""Pages that a process renders in a row: those that stand together share the cards of claims."""
+
+
+def plan_site(site: SiteInput, jobs: int = 1) -> list[Page]:
+    """Return every page and asset of the site, by path; many pages are rendered in `jobs` processes."""
+    planned = list(_Planner(site).pages())
+    drafts = [page for page in planned if isinstance(page, _Draft)]
+    parts = [drafts[start : start + _AT_ONCE] for start in range(0, len(drafts), _AT_ONCE)]
+
+    def render(part: int) -> list[Page]:
+        return [draft.render() for draft in parts[part]]
+
+    numbers = range(len(parts))
+    if min(jobs, len(parts) // 4) < 2:
+        rendered = [page for number in numbers for page in render(number)]
+    else:
+        from kgbuild.pool import run
+
+        done = run(render, numbers, min(jobs, len(parts) // 4), lambda part: f"the page {parts[part][0].path}")
+        rendered = [page for pages in done for page in pages]
+    whole = [page for page in planned if isinstance(page, Page)]
+    return sorted([*_assets(), *whole, *rendered], key=lambda page: page.path)
 
 
 def entity_path(slug: str) -> str:
@@ -223,6 +243,19 @@ def _asset(name: str) -> bytes:
     return files("kgbuild").joinpath("assets", name).read_bytes()
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A page that is planned: what its template is given."""
+
+    path: str
+    template: str
+    known: dict[str, Any]
+
+    def render(self) -> Page:
+        """Render the page."""
+        return Page(self.path, document(environment().get_template(self.template).render(self.known)))
+
+
 class _Planner:
     """Plans the pages of one site; everything that several pages need is gathered once."""
 
@@ -288,7 +321,7 @@ class _Planner:
             if digest != claim.nanopublication:
                 yield claim.nanopublication, f"np/{anchor(digest)}.trig"
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[Page | _Draft]:
         """Yield every HTML page."""
         yield self._home()
         yield from self._entities()
@@ -313,7 +346,7 @@ class _Planner:
         if self.input.workbench:
             yield from self._workbench()
 
-    def _search(self) -> Iterator[Page]:
+    def _search(self) -> Iterator[Page | _Draft]:
         """Yield the page of all results, and the entries that are searched."""
         yield self._page("search/index.html", "search.html", claims_found=self._finds_claims)
         yield _styles("search")
@@ -339,7 +372,7 @@ class _Planner:
         for query in self.input.queries:
             yield query_path(query.name), query.title, "Question", [query.question], "", None
 
-    def _workbench(self) -> Iterator[Page]:
+    def _workbench(self) -> Iterator[Page | _Draft]:
         """Yield the page where people ask their own questions, and what it knows of the graph."""
         yield self._page("workbench/index.html", "workbench.html")
         yield _styles("workbench")
@@ -350,7 +383,7 @@ class _Planner:
         known = scripts.graph_script(self.project.prefixes, self.project.base, pages, queries)
         yield Page("workbench/graph.js", known)
 
-    def _page(self, path: str, template: str, **context: Any) -> Page:
+    def _page(self, path: str, template: str, **context: Any) -> _Draft:
         data = context.get("data")
         types = data["@type"] if data else []
         known: dict[str, Any] = {
@@ -363,9 +396,9 @@ class _Planner:
             **self.shared,
             **context,
         }
-        return Page(path, document(environment().get_template(template).render(known)))
+        return _Draft(path, template, known)
 
-    def _home(self) -> Page:
+    def _home(self) -> _Draft:
         claims = self.views.claims
         examples = {claim.certainty.iri: claim for claim in reversed(claims)}
         busiest = sorted(self.views.entities, key=lambda item: (-len(self.about[item.iri]), item.slug))
@@ -394,7 +427,7 @@ class _Planner:
         modified = max((article.recorded for article in articles), default="")
         return schemaorg.dataset(self.project, articles, files, modified)
 
-    def _entities(self) -> Iterator[Page]:
+    def _entities(self) -> Iterator[_Draft]:
         by_category = _grouped((entity.category.iri, entity) for entity in self.views.entities)
         categories = sorted(
             (
@@ -407,7 +440,7 @@ class _Planner:
         for entity in self.views.entities:
             yield self._entity(entity)
 
-    def _entity(self, entity: EntityView) -> Page:
+    def _entity(self, entity: EntityView) -> _Draft:
         path = entity_path(entity.slug)
         groups = _by_size([*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)])
         around = spokes(entity, groups, Here(self.site, path), self.about)
@@ -440,7 +473,7 @@ class _Planner:
             else:
                 yield group if term and term.symmetric else replace(group, label=f"is what something {group.label}")
 
-    def _claims(self) -> Iterator[Page]:
+    def _claims(self) -> Iterator[_Draft]:
         sections = [(article, self._by_section(article)) for article in self.views.articles]
         placed = {claim.iri for _, parts in sections for _, found in parts for claim in found}
         rest = [claim for claim in self.views.claims if claim.iri not in placed]
@@ -477,7 +510,7 @@ class _Planner:
     def _used_by(self, claim: ClaimView) -> list[tuple[str, list[Link]]]:
         return sorted(self.followers.get(claim.iri, {}).items())
 
-    def _articles(self) -> Iterator[Page]:
+    def _articles(self) -> Iterator[_Draft]:
         yield self._page("article/index.html", "articles.html")
         for article in self.views.articles:
             path = article_path(article.id)
@@ -494,7 +527,7 @@ class _Planner:
                 data=schemaorg.article(article, self.views, self.project),
             )
 
-    def _datasets(self) -> Iterator[Page]:
+    def _datasets(self) -> Iterator[_Draft]:
         if not self.views.datasets:
             return
         criteria, judgements = self.evidence.criteria.values(), self.evidence.judgements
@@ -512,7 +545,7 @@ class _Planner:
                 path, "dataset.html", dataset=dataset, judged=judged, claims=self.claims, alternates=alternates
             )
 
-    def _queries(self) -> Iterator[Page]:
+    def _queries(self) -> Iterator[_Draft]:
         yield self._page("query/index.html", "queries.html", queries=self.input.queries)
         for query in self.input.queries:
             path = query_path(query.name)
@@ -566,7 +599,7 @@ class _Planner:
         shown.add(claim.iri)
         return here.card(claim)
 
-    def _browsing(self) -> Iterator[Page]:
+    def _browsing(self) -> Iterator[_Draft]:
         groups = self.facets
         yield self._page("browse/index.html", "browse.html", groups=groups)
         for group in groups:
@@ -586,7 +619,7 @@ class _Planner:
         """Return by which words the claims can be browsed."""
         return facet_groups(self.views.claims, {entity.iri: entity.category for entity in self.views.entities})
 
-    def _evidence(self) -> Page:
+    def _evidence(self) -> _Draft:
         sections = [
             (section, claim)
             for article in self.views.articles
@@ -608,7 +641,7 @@ class _Planner:
             ],
         )
 
-    def _contradictions(self) -> Page:
+    def _contradictions(self) -> _Draft:
         claims = self.views.claims
         same = [group for group in self.by_triple.values() if len(group) > 1]
         return self._page(
@@ -620,7 +653,7 @@ class _Planner:
             contrasts=[(claim, claim.contrasts_with) for claim in claims if claim.contrasts_with],
         )
 
-    def _graph(self) -> Page:
+    def _graph(self) -> _Draft:
         here = Here(self.site, "graph.html")
         categories, nodes, chords, left = whole(self.views.entities, self.views.claims, here)
         numbers = {node.key: node.group for node in nodes}
@@ -635,7 +668,7 @@ class _Planner:
             drawn=ring([category.label for category in categories], nodes, chords, label) if nodes else "",
         )
 
-    def _vocabulary(self) -> Page:
+    def _vocabulary(self) -> _Draft:
         own, tool = self.project.namespace, KGB
         parts = [
             (self._header(space), _by_kind(term for term in self.terms if term.iri.startswith(space)))
@@ -664,7 +697,7 @@ class _Planner:
         known = {ontology.iri: ontology for ontology in ontologies(self.views)}
         return known.get(iri, Ontology(iri, iri, "", ""))
 
-    def _report(self) -> Page:
+    def _report(self) -> _Draft:
         findings = sorted(set(self.input.findings), key=lambda finding: finding.sort_key)
         return self._page("report.html", "report.html", rules=self.rules, findings=findings)
 
