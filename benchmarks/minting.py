@@ -17,7 +17,8 @@ import rdflib
 
 from kgbuild.compilation import compile_project
 from kgbuild.mint import context_of
-from kgbuild.shards import compile_shard, nquads, plan
+from kgbuild.lines import nquads
+from kgbuild.shards import compile_shard, plan
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from kgbuild import describe, tiers
 from kgbuild.checks import check_sources
 from kgbuild.diagnostics import FindingsError, Report, UsageError
+from kgbuild.lines import nquads, ntriples, without_graphs
 from kgbuild.mint import Nanopublication, context_of, index
+from kgbuild.moulds import Minter
 from kgbuild.project import Project, load_project
-from kgbuild.shards import CompiledShard, compile_shard, nquads, ntriples, plan
+from kgbuild.shards import CompiledShard, compile_shard, plan
 from kgbuild.sources import Sources, read_sources
 from kgbuild.store import OxigraphStore
 from kgbuild.trusty import Quad
@@ -110,7 +112,8 @@ def compile_project(
         gate(report)
     with timings.stage("mint"):
         context = context_of(sources)
-        shards = tuple(compile_shard(shard) for shard in plan(sources.claims, context, project.shard))
+        minter = Minter(context)
+        shards = tuple(compile_shard(shard, minter) for shard in plan(sources.claims, context, project.shard))
         made = [item for shard in shards for item in shard.nanopublications]
         recorded = max((article.recorded for article in sources.articles), default="1970-01-01")
         creator = (
@@ -119,7 +122,7 @@ def compile_project(
         whole = index(made, context, recorded, creator)
     with timings.stage("describe"):
         descriptions = tuple(sorted(set(_descriptions(sources, shards, whole, recorded))))
-        text = "".join([nquads(item.quads) for item in (*made, whole)]) + nquads(descriptions)
+        text = "".join([item.text for item in (*made, whole)]) + nquads(descriptions)
         data = text.encode("utf-8")
     with timings.stage("load"):
         store = OxigraphStore.of(data)
@@ -190,13 +193,13 @@ def _validate(
     described = ntriples(descriptions)
     if engine == "pyshacl":
         every = [item for shard in shards for item in shard.nanopublications]
-        data = described + "".join([ntriples(item.quads) for item in (*every, whole)])
+        data = described + "".join([without_graphs(item.text) for item in (*every, whole)])
         return judge(data, shapes.whole)
     screen = Screen(shapes, engine)
     violations = check_rules(shapes, store, report)
     if not shards:
-        violations |= screen.violations(described + ntriples(whole.quads))
+        violations |= screen.violations(described + without_graphs(whole.text))
     for shard in shards:
-        data = described + "".join([ntriples(item.quads) for item in shard.nanopublications])
+        data = described + "".join([without_graphs(item.text) for item in shard.nanopublications])
         violations |= screen.violations(data)
     return violations

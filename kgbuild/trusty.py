@@ -26,9 +26,22 @@ def artifact_code(quads: Iterable[Quad]) -> str:
     >>> artifact_code([("<http://a/\\0#g>", "<http://a/\\0>", "<http://a/p>", '"x"@en')])[:6]
     'RA4Z5E'
     """
+    return code_of(normalized(quads))
+
+
+def normalized(quads: Iterable[Quad]) -> str:
+    """Return the text whose digest is the artifact code: each quad once, in order, a term a line."""
     lines = sorted({(_key(quad), "".join(f"{_hashed(term)}\n" for term in quad)) for quad in quads})
-    text = "".join(line for _, line in lines)
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return "".join(line for _, line in lines)
+
+
+def code_of(normalized: str) -> str:
+    """Return the artifact code of a normalized text.
+
+    >>> code_of("")[:10]
+    'RA47DEQpj8'
+    """
+    digest = hashlib.sha256(normalized.encode("utf-8")).digest()
     return "RA" + base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
 
@@ -58,6 +71,15 @@ def unescape(text: str) -> str:
     return _UNESCAPE.sub(plain, text)
 
 
+def one_line(value: str) -> str:
+    """Spell the value of a literal as normalized texts do.
+
+    >>> one_line("a\\nb")
+    'a\\\\nb'
+    """
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
+
+
 def _literal(term: str) -> tuple[str, str, str]:
     """Split a literal into its value, datatype and language."""
     end = term.rindex('"')
@@ -71,7 +93,7 @@ def _hashed(term: str) -> str:
     if not term.startswith('"'):
         return term[1:-1].replace(HOLE, " ")
     value, datatype, language = _literal(term)
-    value = value.replace("\\", "\\\\").replace("\n", "\\n")
+    value = one_line(value)
     return f"@{language.lower()} {value}" if language else f"^{datatype} {value}"
 
 

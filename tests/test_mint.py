@@ -18,7 +18,8 @@ from kgbuild.compilation import Compilation
 from kgbuild.diagnostics import Span
 from kgbuild.mint import Attribution, Context, context_of, mint, plain_triple
 from kgbuild.ontology import Concept
-from kgbuild.shards import compile_shard, nquads, plan
+from kgbuild.lines import nquads
+from kgbuild.shards import compile_shard, plan
 from kgbuild.trusty import is_trusty
 
 
