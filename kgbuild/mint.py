@@ -1,7 +1,7 @@
 """Claims become RDF: one nanopublication each, as N-Quads text with a trusty URI, and the plain triples it licenses.
 
-Pure: claims and a context in, text and origins out. No clock, no files, no network, no blank nodes. What a claim becomes
-is written once, as quads; `moulds` makes of it a text to fill for claims of the same shape.
+Pure: claims and a context in, text and origins out. No clock, no files, no network, no blank nodes. What a claim
+becomes is written once, as quads; `moulds` makes of it a text to fill for claims of the same shape.
 """
 
 from __future__ import annotations

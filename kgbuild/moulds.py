@@ -24,7 +24,7 @@ Shape = tuple[Any, ...]
 _MARK = re.compile("\ue000([^\ue001]*)\ue001")
 _BOUNDS = ("value", "minimum", "maximum", "more_than", "less_than")
 _FIXED = (
-    "code", "key", "article", "statement", "subject", "predicate", "object", "certainty", "modality", "polarity",
+    "code", "key", "article", "statement", "subject", "predicate", "object/id", "certainty", "modality", "polarity",
     "frequency", "basis", "evidence", "language", "agent", "recorded", "extractor", "note", "quote", "stated",
     "dimension", "confidence",
 )  # fmt: skip
@@ -50,7 +50,7 @@ class Form:
 
     def filled(self, values: list[str]) -> str:
         """Return the text with its holes filled."""
-        return cast(str, self.text % self.picked(values))
+        return cast("str", self.text % self.picked(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,10 @@ def _numbers(claim: Claim) -> list[str]:
 
 
 def _mould(shape: Shape, context: Context) -> Mould:
-    """Make the mould of a shape from a claim whose values are marks."""
+    """Make the mould of a shape from a claim whose values are marks.
+
+    A mark with a slash names a claim of any article, so that none is put before it.
+    """
     kind, negated, target, frequency, evidence, stated, dimension, presupposed, implied, note, confidence, quote = (
         shape[:12]
     )
@@ -201,8 +204,8 @@ def _mould(shape: Shape, context: Context) -> Mould:
         statement=_mark("statement"),
         subject=_mark("subject"),
         predicate="any",
-        object=Reference(target, _mark("object") if target == "entity" else f"/{_mark('object')}"),
-        sentences=cast(Any, tuple(map(_mark, sentences))),
+        object=Reference(target, _mark("object/id")),
+        sentences=cast("Any", tuple(map(_mark, sentences))),
         certainty="any",
         basis="any",
         place=Place(Span("")),
@@ -222,7 +225,7 @@ def _mould(shape: Shape, context: Context) -> Mould:
         presupposed=presupposed,
         implied=implied,
         compared_dimension=_mark("dimension") if dimension else None,
-        confidence=cast(Any, _mark("confidence")) if confidence else None,
+        confidence=cast("Any", _mark("confidence")) if confidence else None,
         quote=_mark("quote") if quote else None,
         note=_mark("note") if note else None,
     )
@@ -237,9 +240,8 @@ def _mould(shape: Shape, context: Context) -> Mould:
         *(f"unit/{side}" for side, item in zip(("subject", "object"), quantities, strict=True) if item),
     )
     quads = draft(claim, _marked_context(context, evidence))
-    lines = nquads(sorted(set(quads))).replace(HOLE, _mark("code")).replace(f"claim//{_mark('object')}", f"claim/{_mark('object')}")
-    hashed = normalized(quads).replace(f"claim//{_mark('object')}", f"claim/{_mark('object')}")
-    return Mould(Form.of(hashed, names), Form.of(lines, names))
+    lines = nquads(sorted(set(quads))).replace(HOLE, _mark("code"))
+    return Mould(Form.of(normalized(quads), names), Form.of(lines, names))
 
 
 def _marked(side: str, bounds: tuple[tuple[str, bool], ...] | None) -> tuple[Quantity | None, list[str]]:
