@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from kgbuild.claims import AnchorState
@@ -143,7 +143,7 @@ def _missing() -> str:
 def plan_build(compilation: Compilation, *, render: bool = True) -> Plan:
     """Plan every file of the site and check links and paths; raise `FindingsError` where one is broken.
 
-    Without `render` the files beside the pages are named but empty: only RDF/XML, which can refuse a term, is written.
+    Without `render` the files beside the pages are named but empty; RDF/XML, which can refuse a term, is still checked.
     """
     project, report, timings = compilation.project, compilation.report, compilation.timings
     material = Material(compilation)
@@ -161,7 +161,7 @@ def plan_build(compilation: Compilation, *, render: bool = True) -> Plan:
         files |= {path: write() if render else b"" for path, write in _resources(material)}
     with timings.stage("site"):
         for query, answer in asked:
-            files |= _answer_files(query, answer)
+            files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
         pages = pages_by_path(_pages(material, asked, files), report)
         files |= _addresses(pages, material)
     with timings.stage("links"):
@@ -189,12 +189,13 @@ def _resources(material: Material) -> Iterator[tuple[str, Callable[[], bytes]]]:
         yield f"dataset/{dataset.id}.ttl", partial(_describe, material, "turtle", iri)
         yield f"dataset/{dataset.id}.jsonld", partial(_describe, material, "jsonld", iri)
     for item in compilation.nanopublications():
-        yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", partial(_describe, material, "trig", item.iri)
+        published = cache(partial(_describe, material, "trig", item.iri))
+        yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", published
         if item is not compilation.index:
             iri = project.claim(item.claim)
             yield f"claim/{item.claim}.ttl", partial(_describe, material, "turtle", iri)
             yield f"claim/{item.claim}.jsonld", partial(_describe, material, "jsonld", iri)
-            yield f"claim/{item.claim}.trig", partial(_describe, material, "trig", item.iri)
+            yield f"claim/{item.claim}.trig", published
     yield "ns.ttl", partial(_describe, material, "graph", project.graph("ontology"))
     yield "void.ttl", partial(_describe, material, "graph", project.graph("void"))
 
@@ -216,12 +217,11 @@ def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, byte
     return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)}
 
 
-def _answer_files(query: Query, answer: Answer) -> dict[str, bytes]:
-    if isinstance(answer, Solutions):
-        return {f"query/{query.name}.{form}": write(answer, form, {}) for form in ("csv", "json")}
-    if isinstance(answer, Graph):
-        return {f"query/{query.name}.nt": write(answer, "nt", {})}
-    return {f"query/{query.name}.json": write(answer, "json", {})}
+def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Return the files of a question's answer, by path, to be written when asked for."""
+    forms = ("csv", "json") if isinstance(answer, Solutions) else ("nt",) if isinstance(answer, Graph) else ("json",)
+    for form in forms:
+        yield f"query/{query.name}.{form}", partial(write, answer, form, {})
 
 
 def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes]) -> list[Page]:
@@ -292,6 +292,8 @@ def _sums(files: Mapping[str, bytes]) -> bytes:
 
 def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
     """Write everything beside the last build, then swap."""
+    from concurrent.futures import ThreadPoolExecutor
+
     project = compilation.project
     aside, old = _aside(project), _old(project)
     try:
@@ -299,11 +301,17 @@ def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
         site = aside / "site"
         for folder in sorted({(site / path).parent for path in plan.files}):
             folder.mkdir(parents=True, exist_ok=True)
-        for path, data in plan.files.items():
-            with open(site / path, "wb") as file:
-                file.write(data)
-        (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs))
-        OxigraphStore.write(aside / "store", site / f"data/{name_of(project)}.nq")
+        graph = f"data/{name_of(project)}.nq"
+        (site / graph).write_bytes(plan.files[graph])
+        with ThreadPoolExecutor(1) as beside:
+            stored = beside.submit(OxigraphStore.write, aside / "store", site / graph)
+            for path, data in plan.files.items():
+                if path == graph:
+                    continue
+                with open(site / path, "wb") as file:
+                    file.write(data)
+            (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs))
+            stored.result()
         _swap(aside, project.build, old)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)

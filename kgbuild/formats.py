@@ -10,8 +10,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from html import escape
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 import pyoxigraph as ox
 
@@ -289,7 +290,6 @@ _NAME_START: Final = (
     "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f\u2c00-\u2fef"
     "\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd"
 )
-_NCNAME: Final = re.compile(rf"[{_NAME_START}][{_NAME_START}0-9.\u00b7\u0300-\u036f\u203f-\u2040-]*\Z")
 _NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NO_ELEMENT: Final = {
     RDF + name
@@ -301,6 +301,21 @@ _NO_ELEMENT: Final = {
 _NO_NAMESPACE: Final = ("http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/")
 
 
+@cache
+def _ncname() -> re.Pattern[str]:
+    """Return the pattern of an XML name at the end of an IRI; compiled when first wanted, for it takes a while."""
+    return re.compile(rf"[{_NAME_START}][{_NAME_START}0-9.\u00b7\u0300-\u036f\u203f-\u2040-]*\Z")
+
+
+def check_rdfxml(quads: Iterable[Quad], prefixes: Mapping[str, str]) -> None:
+    """Raise `UsageError` where RDF/XML cannot carry a term of these quads, without writing any."""
+    quads = tuple(quads)
+    _elements({predicate[1:-1] for _, _, predicate, _ in quads}, prefixes)
+    for term in {term for _, subject, _, target in quads for term in (subject, target)}:
+        if "\\" in term or _NO_XML.search(term):
+            _element("", term)
+
+
 def _rdfxml(quads: Iterable[Quad], prefixes: Mapping[str, str], base: str) -> bytes:
     subjects = _by_subject({quad[1:] for quad in quads})
     predicates = sorted({predicate[1:-1] for pairs in subjects.values() for predicate, _ in pairs})
@@ -310,7 +325,7 @@ def _rdfxml(quads: Iterable[Quad], prefixes: Mapping[str, str], base: str) -> by
         pairs = sorted(subjects[subject], key=lambda pair: (_RANKS.get(pair[0], 2), names[pair[0][1:-1]], pair[1]))
         inside = "".join([_element(names[predicate[1:-1]], target) for predicate, target in pairs])
         parts.append(f"\n  <rdf:Description rdf:about={_attribute(subject)}>\n{inside}  </rdf:Description>\n")
-    declared = "".join(f"\n    xmlns:{name}={quoteattr(space)}" for name, space in sorted(spaces.items()))
+    declared = "".join(f'\n    xmlns:{name}="{escape(space)}"' for name, space in sorted(spaces.items()))
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<rdf:RDF{declared}>\n{"".join(parts)}\n</rdf:RDF>\n'
     return text.encode("utf-8")
 
@@ -322,9 +337,10 @@ def _elements(predicates: Iterable[str], prefixes: Mapping[str, str]) -> tuple[d
     known[RDF] = "rdf"
     names: dict[str, str] = {}
     spaces = {"rdf": RDF}
+    name = _ncname()
     for predicate in predicates:
-        fitting = [space for space in known if predicate.startswith(space) and _NCNAME.match(predicate, len(space))]
-        found = _NCNAME.search(predicate)
+        fitting = [space for space in known if predicate.startswith(space) and name.match(predicate, len(space))]
+        found = name.search(predicate)
         if found is None or predicate in _NO_ELEMENT or predicate.startswith(_NO_NAMESPACE):
             raise UsageError(
                 f"RDF/XML cannot name the property <{predicate}>; rename it so that it ends with a name, "
@@ -346,11 +362,11 @@ def _element(name: str, target: str) -> str:
         kind = f' xml:lang="{read.language}"'
     elif read.datatype != XSD + "string":
         kind = f" rdf:datatype={_attribute(f'<{read.datatype}>')}"
-    return f"    <{name}{kind}>{_xml(escape(read.value, {chr(13): '&#13;'}))}</{name}>\n"
+    return f"    <{name}{kind}>{_xml(escape(read.value, quote=False).replace(chr(13), '&#13;'))}</{name}>\n"
 
 
 def _attribute(term: str) -> str:
-    return _xml(quoteattr(term[1:-1]))
+    return f'"{_xml(escape(term[1:-1]))}"'
 
 
 def _xml(text: str) -> str:

@@ -31,7 +31,8 @@ _DIRECTIONS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 _FIRST: Final = ("rdfs", "rdf", "skos", "dcterms", "prov", "schema", "oa", "np", "npx", "biolink", "sssom")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _WIDTH: Final = 100
-_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+_quoted: Final = json.encoder.encode_basestring
+_plain: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Literal(NamedTuple):
@@ -73,7 +74,7 @@ class Context:
 
     def __init__(self, prefixes: Mapping[str, str], terms: Iterable[Term]) -> None:
         self.prefixes = dict(sorted(prefixes.items()))
-        self.terms = {term.iri: term for term in terms}
+        self.terms = {term.iri: term for term in sorted(terms, key=lambda term: (term.name.lower(), term.name))}
         self._longest_first = sorted(self.prefixes.items(), key=lambda item: (-len(item[1]), item[0]))
         self._short: dict[str, tuple[str, str]] = {}
 
@@ -97,7 +98,7 @@ class Context:
 
     def definitions(self, used: Iterable[str] | None = None) -> dict[str, Json]:
         """Return the value of `@context`: all of it, or the names in use and what their definitions need."""
-        terms = sorted(self.terms.values(), key=lambda term: (term.name.lower(), term.name))
+        terms = list(self.terms.values())
         prefixes = set(self.prefixes)
         if used is not None:
             names = set(used)
@@ -378,7 +379,7 @@ def _rendered(value: Json, depth: int) -> str:
         inner = [_rendered(item, depth + 2) for item in value]
         opening, closing = "[", "]"
     else:
-        return _quoted(value)
+        return _plain(value)
     if sum(map(len, inner)) + 2 * len(inner) + depth <= _WIDTH and not any("\n" in item for item in inner):
         return f"{opening}{', '.join(inner)}{closing}"
     pad = " " * (depth + 2)

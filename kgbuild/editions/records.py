@@ -298,8 +298,8 @@ def sitemap(paths: Iterable[str], base: str, modified: str) -> bytes:
     >>> b"<loc>https://a/x%20&amp;.html</loc>" in sitemap(["x &.html"], "https://a/", "2026-01-01")
     True
     """
+    from html import escape
     from urllib.parse import quote
-    from xml.sax.saxutils import escape
 
     urls = [
         f"  <url><loc>{escape(base + quote(path, safe='/~&'))}</loc><lastmod>{modified}</lastmod></url>\n"

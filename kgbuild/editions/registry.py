@@ -11,7 +11,7 @@ from kgbuild.editions import kgx, records, sssom
 from kgbuild.editions.edition import Edition, File, Material, name_of
 from kgbuild.editions.rdf12 import write_rdf12
 from kgbuild.editions.tables import table
-from kgbuild.formats import FORMATS, Format, write_format
+from kgbuild.formats import FORMATS, Format, check_rdfxml, write_format
 from kgbuild.project import Project
 
 
@@ -176,9 +176,9 @@ def _note_missing(material: Material, missing: Sequence[Edition]) -> None:
 def name_editions(material: Material) -> list[str]:
     """Return the paths of the editions a build writes, and note what is left out.
 
-    RDF/XML is written all the same: it raises `UsageError` where a term cannot stand in it.
+    Raises `UsageError` where a term cannot stand in RDF/XML, the one format that refuses some.
     """
-    _graph(FORMATS["rdfxml"], material)
+    check_rdfxml(material.quads, material.project.prefixes)
     available = [edition for edition in EDITIONS.values() if edition.available]
     _note_missing(material, [edition for edition in EDITIONS.values() if not edition.available])
     return [path_of(edition, material.project) for edition in available]

@@ -47,28 +47,48 @@ def check_links(pages: Mapping[str, bytes], others: Iterable[str], report: Repor
     """
     files = list(others)
     _check_paths([*pages, *files], report)
-    texts = {path: content.decode("utf-8") for path, content in pages.items() if path.endswith(".html")}
-    anchors = {path: {html.unescape(name) for name in _ID.findall(text)} for path, text in texts.items()}
-    known = {*pages, *files}
-    for path, text in sorted(texts.items()):
-        for link in sorted(set(_LINK.findall(text))):
-            wrong = _fault(path, html.unescape(link), known, anchors)
-            if wrong:
-                report.add("KG601", wrong, Span(path))
+    links = _Links(pages, files)
+    for path in sorted(links.texts):
+        for wrong in links.faults(path):
+            report.add("KG601", wrong, Span(path))
 
 
-def _fault(page: str, link: str, known: set[str], anchors: Mapping[str, set[str]]) -> str:
-    if _SCHEME.match(link) and not link.startswith("//"):
+class _Links:
+    """The links of all pages: a target is looked at once for all pages of a folder that name it alike."""
+
+    def __init__(self, pages: Mapping[str, bytes], files: Iterable[str]) -> None:
+        self.texts = {path: content.decode("utf-8") for path, content in pages.items() if path.endswith(".html")}
+        self.known = {*pages, *files}
+        self.anchors: dict[str, set[str]] = {}
+        self.found: dict[tuple[str, str], str] = {}
+
+    def faults(self, page: str) -> Iterator[str]:
+        """Return what is wrong with the links of one page."""
+        folder = posixpath.dirname(page)
+        for link in sorted(set(_LINK.findall(self.texts[page]))):
+            key = (page if link.startswith("#") else folder, link)
+            if key not in self.found:
+                self.found[key] = self._fault(page, folder, html.unescape(link))
+            if self.found[key]:
+                yield self.found[key]
+
+    def _fault(self, page: str, folder: str, link: str) -> str:
+        if _SCHEME.match(link) and not link.startswith("//"):
+            return ""
+        path, _, fragment = link.partition("#")
+        target = posixpath.normpath(posixpath.join(folder, unquote(path))) if path else page
+        if path.startswith("/") or target.startswith(".."):
+            return f"the link to {link} leads out of the site"
+        if target not in self.known or path.endswith("/"):
+            return f"broken link to {link}"
+        if fragment and target in self.texts and unquote(fragment) not in self._anchors(target):
+            return f"broken link to {link}: the page has no '{unquote(fragment)}'"
         return ""
-    path, _, fragment = link.partition("#")
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(path))) if path else page
-    if path.startswith("/") or target.startswith(".."):
-        return f"the link to {link} leads out of the site"
-    if target not in known or path.endswith("/"):
-        return f"broken link to {link}"
-    if fragment and unquote(fragment) not in anchors.get(target, {unquote(fragment)}):
-        return f"broken link to {link}: the page has no '{unquote(fragment)}'"
-    return ""
+
+    def _anchors(self, page: str) -> set[str]:
+        if page not in self.anchors:
+            self.anchors[page] = {html.unescape(name) for name in _ID.findall(self.texts[page])}
+        return self.anchors[page]
 
 
 def _check_paths(paths: list[str], report: Report) -> None:
