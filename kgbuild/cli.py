@@ -83,6 +83,8 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--engine", choices=("auto", "pyshacl"), default="auto", help=engines)
         texts = "local copy of an article's text, to verify its anchors"
         made.add_argument("--text", metavar="[ARTICLE=]FILE", action="append", default=[], help=texts)
+        jobs = "processes for large datasets (default: one for each processor)"
+        made.add_argument("--jobs", type=_count, metavar="N", help=jobs)
         made.add_argument("--timings", action="store_true", help="print where the time goes")
     build.add_argument("--force", action="store_true", help="build even when nothing changed")
 
@@ -114,6 +116,12 @@ def parser() -> argparse.ArgumentParser:
     explain = command("explain", _explain, "tell what a code means, with an example and the fix")
     explain.add_argument("code", nargs="?", metavar="CODE", help="such as KG204 or S20; none: list them")
     return top
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1000:
+        raise argparse.ArgumentTypeError(f"a number of processes from 1, not '{text}'")
+    return int(text)
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:
@@ -224,7 +232,7 @@ def _check(options: argparse.Namespace) -> int:
     from kgbuild.building import check
 
     with _progress() as timings:
-        built = check(options.project, texts=_texts(options), engine=options.engine, timings=timings)
+        built = check(options.project, texts=_texts(options), engine=options.engine, timings=timings, jobs=options.jobs)
     return _built(options, built)
 
 
@@ -233,7 +241,14 @@ def _build(options: argparse.Namespace) -> int:
 
     texts = _texts(options)
     with _progress() as timings:
-        built = build(options.project, texts=texts, engine=options.engine, force=options.force, timings=timings)
+        built = build(
+            options.project,
+            texts=texts,
+            engine=options.engine,
+            force=options.force,
+            timings=timings,
+            jobs=options.jobs,
+        )
     return _built(options, built)
 
 

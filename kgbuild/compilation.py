@@ -5,6 +5,8 @@ A stage reports all it finds; the next does not start on a broken one.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +16,11 @@ from pathlib import Path
 from kgbuild import describe, tiers
 from kgbuild.checks import check_sources
 from kgbuild.diagnostics import FindingsError, Report, UsageError
+from kgbuild.large import Part, compile_large, locate
 from kgbuild.lines import nquads, ntriples, without_graphs
 from kgbuild.mint import Nanopublication, context_of, index
 from kgbuild.moulds import Minter
+from kgbuild.pool import default_jobs
 from kgbuild.project import Project, load_project
 from kgbuild.shards import CompiledShard, compile_shard, plan
 from kgbuild.sources import Sources, read_sources
@@ -36,6 +40,8 @@ from kgbuild.validate import (
     origins_of,
     report_violations,
 )
+
+_LOADED = 300_000
 
 
 @dataclass(slots=True)
@@ -59,7 +65,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """A compiled project: its sources, its quads by graph, and what was found."""
+    """A compiled project: its sources, its quads by graph, and what was found.
+
+    `store` holds all but the statements of large datasets, which are in `parts`; `whole` holds everything.
+    """
 
     project: Project
     sources: Sources
@@ -74,6 +83,8 @@ class Compilation:
     origins: Origins
     report: Report
     timings: Timings
+    whole: OxigraphStore
+    parts: tuple[Part, ...] = ()
 
     @property
     def quads(self) -> tuple[Quad, ...]:
@@ -93,8 +104,13 @@ def compile_project(
     texts: Mapping[str, Path] | None = None,
     engine: str = "auto",
     timings: Timings | None = None,
+    jobs: int | None = None,
+    folder: Path | None = None,
 ) -> Compilation:
     """Compile the project at or above `start` in memory; raise `FindingsError` at the gate of a broken stage.
+
+    Large datasets are compiled in `jobs` processes (one for each processor) and loaded into a store on disk, in
+    `folder` or where temporary files go.
 
     `texts` gives local copies of articles' texts, by article id, against which anchors are verified. `engine` is `auto`
     (fast screen, pySHACL as judge) or `pyshacl` (pySHACL alone, over the whole graph at once).
@@ -126,15 +142,19 @@ def compile_project(
         data = text.encode("utf-8")
     with timings.stage("load"):
         store = OxigraphStore.of(data)
-    with timings.stage("validate"):
+    with timings.stage("large" if sources.large else "shapes"):
         shapes = load_shapes(sources.ontology.shapes, report)
+        everything, parts = _load_large(sources, shapes, engine, store, data, folder, jobs, report, timings)
+        gate(report)
+    with timings.stage("validate"):
         try:
-            violations = _validate(shards, whole, descriptions, shapes, store, engine, report)
+            violations = _validate(shards, whole, descriptions, shapes, everything, engine, report)
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
             raise
         origins = origins_of(sources, ((item.iri, item.claim) for item in made))
+        origins.places.update(locate(sources, [violation.focus for violation in violations]))
         report_violations(violations, shapes, origins, project, report)
         gate(report)
     return Compilation(
@@ -151,7 +171,51 @@ def compile_project(
         origins=origins,
         report=report,
         timings=timings,
+        whole=everything,
+        parts=parts,
     )
+
+
+def _load_large(
+    sources: Sources,
+    shapes: Shapes,
+    engine: str,
+    store: OxigraphStore,
+    data: bytes,
+    folder: Path | None,
+    jobs: int | None,
+    report: Report,
+    timings: Timings,
+) -> tuple[OxigraphStore, tuple[Part, ...]]:
+    """Compile the large datasets and load them into a store beside all the rest; without any, the store is whole."""
+    if not sources.large:
+        return store, ()
+    whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
+    whole.add(data)
+    parts: list[Part] = []
+    waiting: list[Part] = []
+    kept = kept_shards(sources.project)
+    made = compile_large(sources, shapes, engine, kept, jobs or default_jobs(), report, timings.announce)
+    with contextlib.closing(made):
+        for part in made:
+            parts.append(part)
+            waiting.append(part)
+            if sum(item.quads for item in waiting) > _LOADED:
+                _load(waiting, whole, report)
+    _load(waiting, whole, report)
+    return whole, tuple(parts)
+
+
+def _load(waiting: list[Part], whole: OxigraphStore, report: Report) -> None:
+    """Load parts into the store, and wait for none of them any more; with errors nothing is loaded."""
+    if waiting and not report.has_errors:
+        whole.add(b"".join([gzip.decompress(part.file.read_bytes()) for part in waiting]))
+    waiting.clear()
+
+
+def kept_shards(project: Project) -> Path:
+    """Return the folder in which compiled shards are kept for the next build."""
+    return project.build.with_name(f".{project.build.name}.shards")
 
 
 def gate(report: Report) -> None:

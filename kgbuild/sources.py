@@ -163,18 +163,31 @@ def _anchored(
 
 def fingerprint(project: Project, texts: Mapping[str, Path] | None = None) -> str:
     """Return a digest of every input file of a project and of the tool itself: equal inputs, equal output."""
-    running = hashlib.sha256()
-    tool = Path(__file__).parent
-    roots = [(tool, path) for path in sorted(tool.rglob("*")) if "__pycache__" not in path.parts]
+    running = hashlib.sha256(tool_digest().encode())
+    roots: list[tuple[Path, Path]] = []
     for folder in ("ontology", "data", "queries"):
         roots += [(project.root, path) for path in sorted((project.root / folder).rglob("*"))]
     roots.append((project.root, project.root / project.settings_path))
     for article, path in sorted((texts or {}).items()):
         running.update(f"text {article}\n".encode())
         roots.append((path.parent, path))
+    _add_files(running, roots)
+    return running.hexdigest()
+
+
+def tool_digest() -> str:
+    """Return a digest of the tool's own files."""
+    running = hashlib.sha256()
+    tool = Path(__file__).parent
+    _add_files(running, [(tool, path) for path in sorted(tool.rglob("*")) if "__pycache__" not in path.parts])
+    return running.hexdigest()
+
+
+def _add_files(running: hashlib._Hash, roots: list[tuple[Path, Path]]) -> None:
     for root, path in roots:
         if path.is_file():
-            data = path.read_bytes()
-            running.update(f"{path.relative_to(root).as_posix()}\n{len(data)}\n".encode("utf-8", "surrogateescape"))
-            running.update(data)
-    return running.hexdigest()
+            name = path.relative_to(root).as_posix()
+            running.update(f"{name}\n{path.stat().st_size}\n".encode("utf-8", "surrogateescape"))
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    running.update(block)

@@ -87,6 +87,41 @@ class OxigraphStore:
             raise UnreadableError(f"cannot write the store {folder}: {error}") from error
 
     @classmethod
+    def create(cls, folder: Path) -> OxigraphStore:
+        """Make an empty store on disk."""
+        try:
+            return cls(ox.Store(str(folder)))
+        except OSError as error:
+            raise UnreadableError(f"cannot write the store {folder}: {error}") from error
+
+    @classmethod
+    def temporary(cls) -> OxigraphStore:
+        """Make an empty store on disk that goes with this value."""
+        import shutil
+        import tempfile
+        import weakref
+
+        folder = tempfile.mkdtemp(prefix="kgbuild-")
+        made = cls.create(Path(folder))
+        weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+        return made
+
+    def add(self, nquads: bytes) -> None:
+        """Add N-Quads that were written here."""
+        try:
+            self.store.bulk_load(nquads, format=ox.RdfFormat.N_QUADS, lenient=True)
+        except OSError as error:
+            raise UnreadableError(f"cannot write the store: {error}") from error
+
+    def finish(self) -> None:
+        """Make what was added last, and fast to read."""
+        try:
+            self.store.optimize()
+            self.store.flush()
+        except OSError as error:
+            raise UnreadableError(f"cannot write the store: {error}") from error
+
+    @classmethod
     def open(cls, folder: Path, *, services: bool = False) -> OxigraphStore:
         """Open a store on disk for reading; several processes may do so at once."""
         try:
