@@ -35,6 +35,10 @@ examples:
   kgbuild query claims-about --param entity=id:calcium
   kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv"""
 
+PUSH_HELP: Final = """\
+Nanopublications are loaded under their own names; all other graphs are put in place together at the end, and what the
+build no longer holds below its base is dropped. A push that was interrupted goes on where it stopped. User and password
+come from the environment (KGBUILD_PUSH_USER, KGBUILD_PUSH_PASSWORD) or from a file, never from the command line."""
 EXPORT_HELP: Final = """\
 formats:
   trig nquads turtle jsonld rdfxml       RDF 1.1
@@ -112,6 +116,15 @@ def parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write the graph in one format", EXPORT_HELP)
     export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
+
+    push = command("push", _push, "load the build into a SPARQL 1.1 store, and verify it there", PUSH_HELP)
+    push.add_argument("endpoint", metavar="ENDPOINT", help="address of the store, or of its SPARQL endpoint")
+    kinds = ("auto", "oxigraph", "virtuoso", "sparql")
+    push.add_argument("--store", choices=kinds, default="auto", help="kind of store (default: as its answer tells)")
+    push.add_argument("--update", metavar="URL", help="address for updates, where it is not the usual one")
+    push.add_argument("--credentials", metavar="FILE", help="file with user and password, a line each")
+    push.add_argument("--chunk", type=int, metavar="N", help="quads sent at once")
+    push.add_argument("--again", action="store_true", help="send everything, whatever arrived before")
 
     explain = command("explain", _explain, "tell what a code means, with an example and the fix")
     explain.add_argument("code", nargs="?", metavar="CODE", help="such as KG204 or S20; none: list them")
@@ -441,6 +454,37 @@ def _export(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
     print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
+    return 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    from kgbuild.diagnostics import UsageError
+    from kgbuild.push import PASSWORD, USER, push, read_credentials
+
+    if options.chunk is not None and options.chunk < 1:
+        raise UsageError("--chunk is a number of quads from 1")
+    credentials = read_credentials(Path(options.credentials)) if options.credentials else None
+    if credentials is None and os.environ.get(USER):
+        credentials = os.environ[USER], os.environ.get(PASSWORD, "")
+    with _progress() as timings:
+        done = push(
+            options.endpoint,
+            options.project,
+            kind=options.store,
+            update=options.update,
+            credentials=credentials,
+            chunk=options.chunk,
+            again=options.again,
+            progress=timings.announce,
+        )
+    where = f", {done.resumed} of them before" if done.resumed else ""
+    print(f"pushed {done.quads:,} quads in {done.graphs:,} graphs ({done.chunks} chunks{where})", file=sys.stderr)
+    for difference in done.differences:
+        print(f"differs: {difference}", file=sys.stderr)
+    if done.differences:
+        print("the store does not hold the build; push it --again", file=sys.stderr)
+        return 1
+    print("verified: counts of all graphs, and a sample of nanopublications word by word", file=sys.stderr)
     return 0
 
 

@@ -193,7 +193,8 @@ class _Compiler:
     def _view(self, statements: list[DatasetStatement], *, narrow: bool) -> Sources:
         entities, records = self.sources.entities, self.dataset.records
         if narrow:
-            entities = tuple(self.entities[name] for name in _entities(statements) if name in self.entities)
+            named = [self.entities[name] for name in _entities(statements) if name in self.entities]
+            entities = tuple(replace(entity, broader=()) for entity in named)
             used = {name for statement in statements for name in statement.records}
             records = tuple(self.records[name] for name in used if name in self.records)
         dataset = replace(self.dataset, statements=tuple(statements), records=records)

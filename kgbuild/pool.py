@@ -6,6 +6,7 @@ Knows nothing of what the work is. At most a few tasks a process are under way, 
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -146,6 +147,7 @@ def _labour(work: Callable[[Any], Any], connection: Connection, inherited: list[
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_parent()
+    gc.freeze()
     for other in inherited:
         other.close()
     while True:

@@ -19,6 +19,10 @@ ENTITIES = {"304": "magnesium", "301": "calcium"}
 """Nutrients that the project has as entities: their numbers in SR28."""
 UNITS = {"µg": "ug", "mcg": "ug", "IU": "[IU]"}
 MASSES = frozenset({"g", "mg", "ug"})
+COLUMNS = (
+    "id", "statement", "subject", "subject-label", "predicate", "object", "object-label", "measure", "value", "unit",
+    "observations", "method", "record",
+)  # fmt: skip
 SOURCES = {
     "1": "analysed, or derived from analyses", "4": "calculated or imputed", "5": "value of a manufacturer, calculated",
     "6": "aggregated from several sources", "7": "assumed zero", "8": "calculated from the label by the manufacturer",
@@ -70,9 +74,8 @@ def main(release: Path, project: Path) -> None:
             file.write(row(number, "entry", name, f"NDB {number}"))
     count = 0
     with gzip.GzipFile(folder / f"{NAME}.csv.gz", "wb", compresslevel=6, mtime=0) as file:
-        columns = "id,statement,subject,subject-label,predicate,object,object-label,measure,value,unit,observations,method,record"
-        file.write(f"{columns}\r\n".encode())
-        for count, value in enumerate(values, 1):
+        file.write(row(*COLUMNS))
+        for count, value in enumerate(values, 1):  # noqa: B007  # told at the end
             file.write(statement(value, foods, nutrients))
     print(f"{len(foods):,} foods, {count:,} values in {folder}", file=sys.stderr)
 
