@@ -352,7 +352,7 @@ def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
 def _write_store(compilation: Compilation, folder: Path, nquads: Path) -> None:
     """Write the store, or put the one of a project with large datasets where it belongs."""
     if compilation.parts:
-        compilation.whole.finish()
+        compilation.whole.flush()
         _large_store(compilation.project).rename(folder)
     else:
         OxigraphStore.write(folder, nquads)

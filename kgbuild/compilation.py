@@ -41,8 +41,6 @@ from kgbuild.validate import (
     report_violations,
 )
 
-_LOADED = 300_000
-
 
 @dataclass(slots=True)
 class Timings:
@@ -191,26 +189,20 @@ def _load_large(
     if not sources.large:
         return store, ()
     whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
-    whole.add(data)
     parts: list[Part] = []
-    waiting: list[Part] = []
     kept = kept_shards(sources.project)
     made = compile_large(sources, shapes, engine, kept, jobs or default_jobs(), report, timings.announce)
-    with contextlib.closing(made):
+
+    def pieces() -> Iterator[bytes]:
+        yield data
         for part in made:
             parts.append(part)
-            waiting.append(part)
-            if sum(item.quads for item in waiting) > _LOADED:
-                _load(waiting, whole, report)
-    _load(waiting, whole, report)
+            if not report.has_errors:
+                yield gzip.decompress(part.file.read_bytes())
+
+    with contextlib.closing(made):
+        whole.add(pieces())
     return whole, tuple(parts)
-
-
-def _load(waiting: list[Part], whole: OxigraphStore, report: Report) -> None:
-    """Load parts into the store, and wait for none of them any more; with errors nothing is loaded."""
-    if waiting and not report.has_errors:
-        whole.add(b"".join([gzip.decompress(part.file.read_bytes()) for part in waiting]))
-    waiting.clear()
 
 
 def kept_shards(project: Project) -> Path:
