@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -188,20 +189,22 @@ def _load_large(
     """Compile the large datasets and load them into a store beside all the rest; without any, the store is whole."""
     if not sources.large:
         return store, ()
-    whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
     parts: list[Part] = []
     kept = kept_shards(sources.project)
     made = compile_large(sources, shapes, engine, kept, jobs or default_jobs(), report, timings.announce)
 
-    def pieces() -> Iterator[bytes]:
+    def pieces(first: Part | None) -> Iterator[bytes]:
         yield data
-        for part in made:
+        for part in made if first is None else itertools.chain([first], made):
             parts.append(part)
             if not report.has_errors:
                 yield gzip.decompress(part.file.read_bytes())
 
     with contextlib.closing(made):
-        whole.add(pieces())
+        # the processes start with the first part, before the store does: its threads must not be there at a fork
+        first = next(made, None)
+        whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
+        whole.add(pieces(first))
     return whole, tuple(parts)
 
 
