@@ -13,23 +13,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kgbuild.anchors import anchor
     from kgbuild.building import build, check, export
+    from kgbuild.comparison import diff
     from kgbuild.explanations import explain
     from kgbuild.graph import KnowledgeGraph, load, query
+    from kgbuild.linking import link
+    from kgbuild.starting import init
     from kgbuild.testing import test
+    from kgbuild.verification import verify
 
 __version__ = "0.1.0"
-__all__ = ["KnowledgeGraph", "anchor", "build", "check", "explain", "export", "load", "query", "test"]
+__all__ = [
+    "KnowledgeGraph",
+    "anchor",
+    "build",
+    "check",
+    "diff",
+    "explain",
+    "export",
+    "init",
+    "link",
+    "load",
+    "query",
+    "test",
+    "verify",
+]
 
 _HOMES = {
     "KnowledgeGraph": "graph",
     "anchor": "anchors",
     "build": "building",
     "check": "building",
+    "diff": "comparison",
     "explain": "explanations",
     "export": "building",
+    "init": "starting",
+    "link": "linking",
     "load": "graph",
     "query": "graph",
     "test": "testing",
+    "verify": "verification",
 }
 
 

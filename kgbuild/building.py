@@ -19,9 +19,10 @@ from pathlib import Path
 from kgbuild.claims import AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
 from kgbuild.diagnostics import Report, UnreadableError, UsageError
-from kgbuild.editions.edition import Material, name_of
+from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemap
-from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, write_edition, write_editions
+from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
+from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
@@ -110,14 +111,19 @@ def build(
     texts: Mapping[str, Path] | None = None,
     engine: str = "auto",
     force: bool = False,
+    infer: bool | None = None,
     timings: Timings | None = None,
     jobs: int | None = None,
 ) -> Built:
-    """Check a project and write its `build/` folder; a build whose inputs did not change is not made again."""
+    """Check a project and write its `build/` folder; a build whose inputs did not change is not made again.
+
+    With `infer`, or the setting of that name, the store and an edition of its own hold the inferred graph as well.
+    """
     timings = timings or Timings()
     project = load_project(Path(start))
+    infer = project.infer if infer is None else infer
     with timings.stage("fingerprint"):
-        inputs = f"{fingerprint(project, texts)}-{engine}{_missing()}"
+        inputs = f"{fingerprint(project, texts)}-{engine}{'-inferred' if infer else ''}{_missing()}"
     with _locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
@@ -128,9 +134,9 @@ def build(
             compilation = compile_project(
                 project.root, texts=texts, engine=engine, timings=timings, jobs=jobs, folder=store
             )
-            plan = plan_build(compilation)
+            plan = plan_build(compilation, infer=infer)
             with timings.stage("write"):
-                _write(compilation, plan, inputs)
+                _write(compilation, plan, inputs, infer)
         finally:
             shutil.rmtree(store, ignore_errors=True)
     return Built(
@@ -151,13 +157,13 @@ def _missing() -> str:
     return "".join(f"-without-{package}" for package in packages)
 
 
-def plan_build(compilation: Compilation, *, render: bool = True) -> Plan:
+def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = False) -> Plan:
     """Plan every file of the site and check links and paths; raise `FindingsError` where one is broken.
 
     Without `render` the files beside the pages are named but empty; RDF/XML, which can refuse a term, is still checked.
     """
     project, report, timings = compilation.project, compilation.report, compilation.timings
-    material = Material(compilation)
+    material = Material(compilation, infer)
     with timings.stage("query"):
         queries = read_queries(project, report)
         answers = [(query, run(query, compilation.whole, project.prefixes, report)) for query in queries]
@@ -168,6 +174,9 @@ def plan_build(compilation: Compilation, *, render: bool = True) -> Plan:
             files = {path: file.data for path, file in write_editions(material).items()}
         else:
             files = dict.fromkeys(name_editions(material), b"")
+    if infer:
+        count, withheld = len(material.inference.steps), len(material.inference.withheld)
+        material.note(f"inferred: {count} triples that no claim says, in graph/{GRAPH}; withheld: {withheld}")
     with timings.stage("resources"):
         files |= {path: write() if render else b"" for path, write in _resources(material)}
     with timings.stage("site"):
@@ -256,6 +265,7 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             sparql=query.sparql(project.prefixes),
             parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
             answer=answer,
+            recorded=query.recorded,
         )
         for query, answer in asked
     )
@@ -316,7 +326,7 @@ def _sums(files: Mapping[str, bytes], parts: Mapping[str, tuple[Part, ...]]) -> 
     return "".join([f"{digest.hexdigest()}  {path}\n" for path, digest in sorted(sums.items())]).encode("utf-8")
 
 
-def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
+def _write(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> None:
     """Write everything beside the last build, then swap."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -327,17 +337,17 @@ def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
         site = aside / "site"
         for folder in sorted({(site / path).parent for path in plan.files}):
             folder.mkdir(parents=True, exist_ok=True)
-        graph = f"data/{name_of(project)}.nq"
-        (site / graph).write_bytes(plan.files[graph])
+        graphs = ["nquads", "inferred"] if infer else ["nquads"]
+        dumps = [path_of(EDITIONS[name], project) for name in graphs]
+        for path in dumps:
+            (site / path).write_bytes(plan.files[path])
         with ThreadPoolExecutor(1) as beside:
-            stored = beside.submit(_write_store, compilation, aside / "store", site / graph)
+            stored = beside.submit(_write_store, compilation, aside / "store", [site / path for path in dumps])
             for path, data in plan.files.items():
-                if path == graph:
-                    continue
-                with open(site / path, "wb") as file:
-                    file.write(data)
+                if path not in dumps:
+                    (site / path).write_bytes(data)
             _write_parts(site, plan.parts)
-            (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs))
+            (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs, infer))
             stored.result()
         _swap(aside, project.build, old)
     except OSError as error:
@@ -349,13 +359,14 @@ def _write(compilation: Compilation, plan: Plan, inputs: str) -> None:
         raise
 
 
-def _write_store(compilation: Compilation, folder: Path, nquads: Path) -> None:
+def _write_store(compilation: Compilation, folder: Path, dumps: list[Path]) -> None:
     """Write the store, or put the one of a project with large datasets where it belongs."""
     if compilation.parts:
+        compilation.whole.add_all(path.read_bytes() for path in dumps[1:])
         compilation.whole.flush()
         _large_store(compilation.project).rename(folder)
     else:
-        OxigraphStore.write(folder, nquads)
+        OxigraphStore.write(folder, *dumps)
 
 
 def _write_parts(site: Path, parts: Mapping[str, tuple[Part, ...]]) -> None:
@@ -366,7 +377,7 @@ def _write_parts(site: Path, parts: Mapping[str, tuple[Part, ...]]) -> None:
                 file.write(part.file.read_bytes())
 
 
-def _report_json(compilation: Compilation, plan: Plan, inputs: str) -> bytes:
+def _report_json(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> bytes:
     from kgbuild.reporting import as_json
 
     figures = {name: getattr(plan.figures, name) for name in Figures.__slots__}
@@ -374,6 +385,7 @@ def _report_json(compilation: Compilation, plan: Plan, inputs: str) -> bytes:
         "inputs": inputs,
         "output": hashlib.sha256(plan.files["SHA256SUMS"]).hexdigest(),
         "engine": compilation.engine,
+        "inferred": infer,
         "figures": figures,
         "notes": list(plan.notes),
         **as_json(compilation.report.sorted()),
@@ -473,13 +485,37 @@ def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str, tup
 
 def current_store(project: Project) -> Path | None:
     """Return the store of the last build when it was made of the inputs as they are now."""
+    made_of = str(_last_report(project).get("inputs", "")).partition("-")[0]
+    folder = project.build / "store"
+    return folder if made_of == fingerprint(project) and folder.is_dir() else None
+
+
+def _last_report(project: Project) -> dict[str, object]:
     try:
         document = json.loads((project.build / "report.json").read_bytes())
     except (OSError, ValueError):
-        return None
-    made_of = str(document.get("inputs", "")).partition("-")[0]
-    folder = project.build / "store"
-    return folder if made_of == fingerprint(project) and folder.is_dir() else None
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def open_store(start: Path | str = ".", *, infer: bool | None = None, services: bool = False) -> OxigraphStore:
+    """Return the store of the build where it is current, or else the project compiled in memory.
+
+    With `infer`, or the setting of that name, it holds the inferred graph; without, never, whatever the build has.
+    """
+    project = load_project(Path(start))
+    infer = project.infer if infer is None else infer
+    folder = current_store(project)
+    if folder is None:
+        store, inferred = compile_project(project.root).whole, False
+    else:
+        store, inferred = OxigraphStore.open(folder), _last_report(project).get("inferred") is True
+    if inferred and not infer:
+        store = store.copy(but=project.graph(GRAPH))
+    elif infer and not inferred:
+        store = with_inferred(store if folder is None else store.copy(), project.base)
+    store.services = services
+    return store
 
 
 def export(name: str, start: Path | str = ".", *, notes: list[str] | None = None) -> bytes:

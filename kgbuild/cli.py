@@ -44,9 +44,20 @@ formats:
   trig nquads turtle jsonld rdfxml       RDF 1.1
   rdf12                                  N-Quads 1.2: claims reify triple terms that are not asserted
   claims entities links                  CSV; with -parquet after the name, Parquet (needs kgbuild[parquet])
+  inferred                               N-Quads: what follows from the plain triples, and no more
   kgx-nodes kgx-edges kgx-readme         KGX (Biolink), every edge with its certainty
   sssom sssom-ontology                   mapping sets
   context dcat citation ro-crate croissant   context and records of the release"""
+
+
+EXPLAIN_HELP: Final = """\
+examples:
+  kgbuild explain                                        list the codes
+  kgbuild explain KG204                                  what a code means, with an example and the fix
+  kgbuild explain id:kale mr:sourceOf id:magnesium       which claim says so, or which rule it follows by
+  kgbuild explain magnesium important-for muscle-relaxation
+
+exit code for a triple: 0 stated plainly or inferred, 1 neither"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
+    init = command("init", _init, "write a small working project to start from", "Nothing that exists is changed.")
+    init.add_argument("folder", metavar="DIR", help="a new or empty folder")
+
     check = command("check", _check, "do everything a build does but writing")
     build = command("build", _build, "check the project, then write build/ with graph, site and store")
     for made in (check, build):
@@ -91,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--jobs", type=_count, metavar="N", help=jobs)
         made.add_argument("--timings", action="store_true", help="print where the time goes")
     build.add_argument("--force", action="store_true", help="build even when nothing changed")
+    _add_infer(build, "put the inferred graph into the store and into an edition of its own (default: the setting)")
 
     query = command("query", _query, "ask a question of the graph", QUERY_HELP)
     query.add_argument(
@@ -100,7 +115,13 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="value of a parameter")
     query.add_argument("--format", default="", help="table, csv, tsv, json, xml; for graphs turtle, nt, rdfxml, jsonld")
     query.add_argument("--endpoint", metavar="URL", help="ask a SPARQL 1.1 endpoint instead of the build")
-    query.add_argument("--allow-service", action="store_true", help="let the query reach out with SERVICE")
+    _add_infer(query, "let the query see the inferred graph (default: the setting `infer`)")
+    query.add_argument(
+        "--allow-service",
+        action="store_true",
+        help="let the query ask other endpoints (SERVICE); else replay recordings",
+    )
+    query.add_argument("--record", action="store_true", help="ask the other endpoint of a named query and record it")
 
     test = command("test", _test, "compare the answers of the queries with the expected ones beside them")
     test.add_argument("--update", action="store_true", help="write the answers as the expected ones")
@@ -117,6 +138,33 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("name", metavar="FORMAT", help="name of the format, file ending or media type")
     export.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
 
+    words = "propose mappings of the entities to the terms of ontologies, as SSSOM for review"
+    more = (
+        "A proposal is a name that both have, no more: read each, decide how strong it is, and move the rows that hold "
+        "into data/mappings/. Pairs that are mapped already are left out."
+    )
+    link = command("link", _link, words, more)
+    link.add_argument(
+        "files", nargs="+", metavar="FILE", help="OBO, Turtle, OWL or other RDF, or TSV with id and label"
+    )
+    link.add_argument("-o", "--output", metavar="FILE", help="file to write (default: stdout)")
+
+    words = "tell what changed between two builds, dumps or projects, claim by claim"
+    more = "Each of OLD and NEW is a build, a release folder, a file of RDF, or the folder of a project."
+    diff = command("diff", _diff, words, f"{more} The exit code is 1 where something changed.")
+    diff.add_argument("old", metavar="OLD", help="such as a release that was published")
+    diff.add_argument("new", metavar="NEW", help="such as build, or . for the sources as they are")
+    diff.add_argument("--format", choices=("text", "json"), default="text", help="how to write the changes")
+
+    words = "verify nanopublications and release folders"
+    more = (
+        "A nanopublication must be whole, its trusty URI must fit its content, and a signature its key. "
+        "A folder with SHA256SUMS must hold just those files, and one graph in every dump."
+    )
+    verify = command("verify", _verify, words, more)
+    verify.add_argument("paths", nargs="+", metavar="PATH", help="a file of RDF, or a folder such as build/site")
+    _add_findings(verify)
+
     push = command("push", _push, "load the build into a SPARQL 1.1 store, and verify it there", PUSH_HELP)
     push.add_argument("endpoint", metavar="ENDPOINT", help="address of the store, or of its SPARQL endpoint")
     kinds = ("auto", "oxigraph", "virtuoso", "sparql")
@@ -126,8 +174,10 @@ def parser() -> argparse.ArgumentParser:
     push.add_argument("--chunk", type=int, metavar="N", help="quads sent at once")
     push.add_argument("--again", action="store_true", help="send everything, whatever arrived before")
 
-    explain = command("explain", _explain, "tell what a code means, with an example and the fix")
-    explain.add_argument("code", nargs="?", metavar="CODE", help="such as KG204 or S20; none: list them")
+    explain = command("explain", _explain, "tell what a code means, or why a triple holds", EXPLAIN_HELP)
+    explain.add_argument(
+        "what", nargs="*", metavar="CODE|TRIPLE", help="such as KG204, S20 or 'id:kale mr:sourceOf id:magnesium'"
+    )
     return top
 
 
@@ -135,6 +185,10 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1000:
         raise argparse.ArgumentTypeError(f"a number of processes from 1, not '{text}'")
     return int(text)
+
+
+def _add_infer(made: argparse.ArgumentParser, words: str) -> None:
+    made.add_argument("--infer", action=argparse.BooleanOptionalAction, default=None, help=words)
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:
@@ -241,6 +295,18 @@ def _only_article(options: argparse.Namespace) -> str:
     return articles[0].id
 
 
+def _init(options: argparse.Namespace) -> int:
+    from kgbuild.starting import init
+
+    for path in init(options.folder):
+        print(_shown(path))
+    print(
+        f"a project of two claims; README.md tells what is what. Next: kgbuild -C {options.folder} build",
+        file=sys.stderr,
+    )
+    return 0
+
+
 def _check(options: argparse.Namespace) -> int:
     from kgbuild.building import check
 
@@ -259,6 +325,7 @@ def _build(options: argparse.Namespace) -> int:
             texts=texts,
             engine=options.engine,
             force=options.force,
+            infer=options.infer,
             timings=timings,
             jobs=options.jobs,
         )
@@ -325,7 +392,7 @@ def _shown(path: Path) -> str:
 def _query(options: argparse.Namespace) -> int:
     from kgbuild.diagnostics import FindingsError, Report, UsageError
     from kgbuild.project import load_project
-    from kgbuild.queries import Query, find_query, read_queries, report_syntax
+    from kgbuild.queries import Query, find_query, read_queries, record, report_syntax
     from kgbuild.store import QuerySyntaxError
 
     project = load_project(Path(options.project))
@@ -342,7 +409,13 @@ def _query(options: argparse.Namespace) -> int:
         query = Query("text", "", "", options.execute, "<text>")
     else:
         query = find_query(project, options.name)
-    sparql = query.sparql(project.prefixes, values)
+    if options.record:
+        print(f"wrote {_shown(record(query, project, values))}", file=sys.stderr)
+        return 0
+    live = options.allow_service or options.endpoint
+    sparql = query.sparql(project.prefixes, values) if live else query.replayed(project.prefixes, values)
+    if query.recording is not None and not live:
+        print(f"replayed: {query.recorded} (--allow-service asks now)", file=sys.stderr)
     store = _store(options)
     try:
         answer = store.query(sparql, project.prefixes)
@@ -355,22 +428,16 @@ def _query(options: argparse.Namespace) -> int:
 
 def _store(options: argparse.Namespace) -> Store:
     """Return the endpoint asked for, the store of the build, or the project compiled in memory where neither is."""
-    from kgbuild.project import load_project
-    from kgbuild.store import EndpointStore, OxigraphStore
+    from kgbuild.diagnostics import UsageError
+    from kgbuild.store import EndpointStore
 
     if options.endpoint:
+        if options.infer:
+            raise UsageError("an endpoint answers from what it holds; --infer works on the project here")
         return EndpointStore(options.endpoint)
-    from kgbuild.building import current_store
+    from kgbuild.building import open_store
 
-    project = load_project(Path(options.project))
-    folder = current_store(project)
-    if folder is not None:
-        return OxigraphStore.open(folder, services=options.allow_service)
-    from kgbuild.compilation import compile_project
-
-    store = compile_project(project.root).store
-    store.services = options.allow_service
-    return store
+    return open_store(options.project, infer=options.infer, services=options.allow_service)
 
 
 def _list_queries(queries: Sequence[object]) -> int:
@@ -443,17 +510,33 @@ def _export(options: argparse.Namespace) -> int:
     data = export(options.name, options.project, notes=notes)
     for note in notes:
         print(note, file=sys.stderr)
-    if options.output is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return 0
+    _write(options.output, data)
+    return 0
+
+
+def _write(path: str | None, data: bytes) -> None:
+    """Write data to a file, or to stdout where none is named."""
     from kgbuild.diagnostics import UnreadableError
 
+    if path is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
     try:
-        Path(options.output).write_bytes(data)
+        Path(path).write_bytes(data)
     except OSError as error:
-        raise UnreadableError(f"cannot write {options.output}: {error.strerror or error}") from error
-    print(f"wrote {options.output} ({len(data):,} bytes)", file=sys.stderr)
+        raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from error
+    print(f"wrote {path} ({len(data):,} bytes)", file=sys.stderr)
+
+
+def _link(options: argparse.Namespace) -> int:
+    from kgbuild.linking import link
+
+    linked = link(options.project, *options.files)
+    _write(options.output, linked.table)
+    entities = len({found.entity for found in linked.proposals})
+    made = f"{_counted(len(linked.proposals), 'proposal')} for {entities} entities"
+    print(f"{made} among {_counted(linked.terms, 'term')}; read each before it is kept", file=sys.stderr)
     return 0
 
 
@@ -488,11 +571,43 @@ def _push(options: argparse.Namespace) -> int:
     return 0
 
 
-def _explain(options: argparse.Namespace) -> int:
-    from kgbuild.explanations import explain, list_codes
+def _diff(options: argparse.Namespace) -> int:
+    from kgbuild.comparison import as_json, as_text, diff
 
-    print(explain(options.code, options.project) if options.code else list_codes(options.project))
-    return 0
+    found = diff(options.old, options.new)
+    form = options.format
+    sys.stdout.write(as_json(found) if form == "json" else as_text(found, color=_color(options, sys.stdout)))
+    return int(bool(found.changes or found.stated or found.unstated))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from kgbuild.verification import verify
+
+    seen = verify(*options.paths)
+    found = seen.report.sorted()
+    _findings(options, found)
+    if options.format == "text":
+        signed = f", {seen.signed} signed" if seen.signed else ""
+        print(f"{_counted(seen.nanopublications, 'nanopublication')}{signed}, {_counted(seen.files, 'released file')}")
+        for folder, digest in seen.graphs.items():
+            print(f"{folder}: graph {digest}")
+        print("not as published" if found else "all as published")
+    return _failed(options, found)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    what = " ".join(options.what)
+    if len(what.split()) < 2:
+        from kgbuild.explanations import explain, list_codes
+
+        print(explain(what, options.project) if what else list_codes(options.project))
+        return 0
+    from kgbuild.building import open_store
+    from kgbuild.reasons import explain_triple
+
+    found = explain_triple(what, options.project, open_store(options.project, infer=False))
+    print(found.text)
+    return 0 if found.holds else 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The diagnostic codes: each with its severity and title; its worked example is `codes/CODE.md`.
 
 KG1xx files and settings, KG2xx claims and articles, KG3xx entities and mappings, KG4xx ontologies and queries,
-KG5xx the graph, KG6xx the site, KG7xx datasets and alignments. Codes of SHACL shapes (S01, MR01, …) belong to the
-shapes files.
+KG5xx the graph, KG6xx the site, KG7xx datasets and alignments, KG8xx what was published. Codes of SHACL shapes (S01,
+MR01, …) belong to the shapes files.
 """
 
 from __future__ import annotations
@@ -70,6 +70,11 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "KG706": ("error", "unknown criterion"),
     "KG707": ("error", "unknown article"),
     "KG708": ("warning", "source record that nothing uses"),
+    "KG801": ("error", "broken nanopublication"),
+    "KG802": ("error", "trusty URI does not fit"),
+    "KG803": ("error", "signature does not fit"),
+    "KG804": ("error", "release file differs"),
+    "KG805": ("error", "dump of another graph"),
 }
 
 

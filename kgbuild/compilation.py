@@ -204,7 +204,7 @@ def _load_large(
         # the processes start with the first part, before the store does: its threads must not be there at a fork
         first = next(made, None)
         whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
-        whole.add(pieces(first))
+        whole.add_all(pieces(first))
     return whole, tuple(parts)
 
 

@@ -14,10 +14,15 @@ _LEVELS = {"Violation": "error", "Warning": "warning", "Info": "note"}
 
 
 def explain(code: str, start: Path | str = ".") -> str:
-    """Return what a code means, with an example and the fix; raise `UsageError` for an unknown one.
+    """Return what a code means, with an example and the fix, or why a triple holds; raise `UsageError` for others.
 
-    Codes of shapes are those of the project at or above `start`, or of the tool alone where there is no sound project.
+    A triple is three terms, such as `id:kale mr:sourceOf id:magnesium`. Codes of shapes are those of the project at or
+    above `start`, or of the tool alone where there is no sound project.
     """
+    if len(code.split()) > 1:
+        from kgbuild.reasons import explain_triple
+
+        return explain_triple(code, start).text
     return explain_code(code, None if code.strip().upper() in CODES else shapes_at(start))
 
 

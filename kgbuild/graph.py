@@ -132,7 +132,7 @@ class KnowledgeGraph:
             raise UsageError(f"'{query}' is no SPARQL text, and this graph has no named queries")
         else:
             found = find_query(self.project, query)
-        answer = self.store.query(found.sparql(self.prefixes, parameters), self.prefixes)
+        answer = self.store.query(found.replayed(self.prefixes, parameters), self.prefixes)
         return self._shown(answer, labels)
 
     def _shown(self, answer: Answer, labels: bool) -> Table | rdflib.Graph | bool:
@@ -240,18 +240,29 @@ class KnowledgeGraph:
         return dataset
 
 
-def load(path: Path | str = ".") -> KnowledgeGraph:
+def load(path: Path | str = ".", *, infer: bool | None = None) -> KnowledgeGraph:
     """Load a project, compiled in memory, or a dump (N-Quads or TriG); raise `FindingsError` for a broken project.
 
-    A dump must describe itself: its dataset record names the base IRI.
+    A dump must describe itself: its dataset record names the base IRI. With `infer`, or the setting of that name,
+    queries know the inferred graph as well; claims, tables and the rdflib dataset never hold it.
     """
     path = Path(path)
     if path.is_file() and path.suffix in {".nq", ".trig"}:
-        return _load_dump(path)
+        graph = _load_dump(path)
+        return _inferring(graph) if infer else graph
     from kgbuild.compilation import compile_project
 
     made = compile_project(path)
-    return KnowledgeGraph(made.store, made.project.base, made.project.prefixes, made.nquads, made.project)
+    graph = KnowledgeGraph(made.store, made.project.base, made.project.prefixes, made.nquads, made.project)
+    return _inferring(graph) if (made.project.infer if infer is None else infer) else graph
+
+
+def _inferring(graph: KnowledgeGraph) -> KnowledgeGraph:
+    from kgbuild.inference import with_inferred
+
+    assert isinstance(graph.store, OxigraphStore)
+    with_inferred(graph.store, graph.base)
+    return graph
 
 
 def _load_dump(path: Path) -> KnowledgeGraph:

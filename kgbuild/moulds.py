@@ -18,7 +18,7 @@ from kgbuild.lines import nquads
 from kgbuild.mint import Attribution, Context, Nanopublication, draft
 from kgbuild.ontology import Concept
 from kgbuild.terms import escaped
-from kgbuild.trusty import HOLE, code_of, normalized, one_line
+from kgbuild.trusty import HOLE, code_of, normal_text, one_line
 
 Shape = tuple[Any, ...]
 _MARK = re.compile("\ue000([^\ue001]*)\ue001")
@@ -241,7 +241,7 @@ def _mould(shape: Shape, context: Context) -> Mould:
     )
     quads = draft(claim, _marked_context(context, evidence))
     lines = nquads(sorted(set(quads))).replace(HOLE, _mark("code"))
-    return Mould(Form.of(normalized(quads), names), Form.of(lines, names))
+    return Mould(Form.of(normal_text(quads), names), Form.of(lines, names))
 
 
 def _marked(side: str, bounds: tuple[tuple[str, bool], ...] | None) -> tuple[Quantity | None, list[str]]:

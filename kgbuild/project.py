@@ -23,6 +23,7 @@ SETTINGS = {
     "version": "version of the data",
     "shard": "claims compiled at a time (1000)",
     "large": "statements of a dataset beyond which they are compiled in shards and have no pages (20000)",
+    "infer": "true: queries and the store of the build know the inferred graph (false)",
 }
 _REQUIRED = ("base", "prefix", "title", "license")
 
@@ -43,6 +44,7 @@ class Project:
     version: str = "0.0.0"
     shard: int = 1000
     large: int = 20_000
+    infer: bool = False
 
     @property
     def namespace(self) -> str:
@@ -170,6 +172,9 @@ def _fits(source: Source, section: str, key: str, value: Any, report: Report) ->
     if key in {"shard", "large"}:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             wrong = "a whole number from 1"
+    elif key == "infer":
+        if not isinstance(value, bool):
+            wrong = "true or false"
     elif key == "languages":
         if not _are_languages(value):
             wrong = "a list of language tags, each once"

@@ -6,7 +6,9 @@ A query file is plain SPARQL that any endpoint takes. Its leading comments say w
     # question: Which foods does the article name as sources of magnesium?
     # param: nutrient iri id:magnesium the nutrient asked for
 
-`$nutrient` in the text is then replaced by the value given, spelt as an RDF term of its kind.
+`$nutrient` in the text is then replaced by the value given, spelt as an RDF term of its kind. A query that asks
+another endpoint (SERVICE) has a heading `# recorded:`, which says what was recorded from where and when, and beside it
+the answer of that endpoint, `NAME.recorded.tsv`; it is replayed unless the endpoint is to be asked.
 """
 
 from __future__ import annotations
@@ -14,21 +16,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyoxigraph as ox
 
 from kgbuild.diagnostics import Report, Span, UnreadableError, UsageError, did_you_mean
+from kgbuild.federation import find_services, question, replay
 from kgbuild.project import Project
 from kgbuild.read.records import decimal
 from kgbuild.source import Source, read_source, relative, walk
 from kgbuild.spreadsheets import write_csv
-from kgbuild.store import Answer, Graph, QuerySyntaxError, Solutions, Store, Term, lexical, tokens
+from kgbuild.store import Answer, EndpointStore, Graph, QuerySyntaxError, Solutions, Store, Term, lexical, tokens
 from kgbuild.terms import XSD, compress, expand, in_language, iri, is_iri, literal
 
 KINDS = ("iri", "text", "integer", "decimal")
 EXPECTED = {"select": ".tsv", "graph": ".nt", "ask": ".txt"}
+RECORDING = ".recorded.tsv"
+HEADINGS = ("title", "question", "recorded")
 _HEADING = re.compile(r"#\s*([a-z]+):\s*(.*)")
 _PARAMETER = re.compile(r"(\w+)\s+(\w+)\s+(?:\"([^\"]*)\"|(\S+))(?:\s+(.*))?\Z")
 
@@ -53,6 +58,9 @@ class Query:
     text: str
     path: str
     parameters: tuple[Parameter, ...] = ()
+    recorded: str = ""
+    """What was recorded of another endpoint's answer: from where and when."""
+    recording: Solutions | None = None
 
     @property
     def body(self) -> str:
@@ -66,6 +74,22 @@ class Query:
         """Return the query with its parameters filled in; raise `UsageError` for values that do not fit."""
         return fill(self.body, self.parameters, prefixes, values or {})
 
+    def replayed(self, prefixes: dict[str, str], values: Mapping[str, str] | None = None) -> str:
+        """Return the query with what was recorded in the place of its SERVICE; without a recording, the query itself.
+
+        Raises `UsageError` where the values ask the endpoint something else than was recorded.
+        """
+        sparql = self.sparql(prefixes, values)
+        if self.recording is None:
+            return sparql
+        (service,) = find_services(sparql)
+        if service.group != find_services(self.sparql(prefixes))[0].group:
+            raise UsageError(
+                f"only the answer to the default values is recorded for '{self.name}'; "
+                "--allow-service asks the endpoint"
+            )
+        return replay(sparql, service, self.recording)
+
 
 def read_queries(project: Project, report: Report) -> tuple[Query, ...]:
     """Read the queries of a project in the order of their names."""
@@ -75,11 +99,73 @@ def read_queries(project: Project, report: Report) -> tuple[Query, ...]:
             source = read_source(project.root, path, report)
             query = None if source is None else read_query(source, project.prefixes, report)
             if query is not None:
-                found.append(query)
-        elif path.suffix not in EXPECTED.values() or not path.with_suffix(".rq").exists():
+                found.append(_with_recording(query, project.root, report))
+        elif not _belongs(path):
             name = relative(project.root, path)
             report.add("KG113", f"nothing reads {name}", Span(name), hint="queries end in .rq")
     return tuple(sorted(found, key=lambda query: query.name))
+
+
+def _belongs(path: Path) -> bool:
+    """Tell whether a file is the expected answer or the recording of a query."""
+    if path.name.endswith(RECORDING):
+        query = path.with_name(path.name.removesuffix(RECORDING) + ".rq")
+        return (
+            query.exists()
+            and re.search(r"^# *recorded:", query.read_text("utf-8", "replace"), re.MULTILINE) is not None
+        )
+    return path.suffix in EXPECTED.values() and path.with_suffix(".rq").exists()
+
+
+def recording_of(query: Query, root: Path) -> Path:
+    """Return where the recording of a query stands, whose path is relative to `root`."""
+    path = root / query.path
+    return path.with_name(path.stem + RECORDING)
+
+
+def _with_recording(query: Query, root: Path, report: Report) -> Query:
+    """Return a query with its recording; report where that is missing, broken or in vain."""
+    place = Span(query.path)
+    services = find_services(query.body)
+    if not query.recorded:
+        if services:
+            hint = f"add # recorded: with what, from where and when, and {query.name}{RECORDING}"
+            report.add("KG403", "the query asks another endpoint and has no '# recorded:'", place, hint=hint)
+        return query
+    if len(services) != 1:
+        report.add("KG403", "a query with '# recorded:' has exactly one SERVICE", place)
+        return query
+    path = recording_of(query, root)
+    if not path.exists():
+        hint = f"run `kgbuild query {query.name} --record`, which asks the endpoint"
+        report.add("KG406", f"the recorded answer {relative(root, path)} is missing", place, hint=hint)
+        return query
+    source = read_source(root, path, report)
+    if source is None:
+        return query
+    try:
+        answer = ox.parse_query_results(source.text.encode("utf-8"), format=ox.QueryResultsFormat.TSV)
+        if not isinstance(answer, ox.QuerySolutions):
+            raise ValueError("it holds no rows")
+        variables = tuple(variable.value for variable in answer.variables)
+        return replace(query, recording=Solutions(variables, tuple(tuple(row) for row in answer)))
+    except (SyntaxError, ValueError) as error:
+        report.add("KG114", f"broken table of results: {error}", Span(source.path))
+        return query
+
+
+def record(query: Query, project: Project, values: Mapping[str, str]) -> Path:
+    """Ask the endpoint of a query and write its answer as the recording; return where it stands."""
+    sparql = query.sparql(project.prefixes, values)
+    services = find_services(sparql)
+    if len(services) != 1 or not query.recorded:
+        raise UsageError(f"'{query.name}' has no '# recorded:' or not one SERVICE, so there is nothing to record")
+    answer = EndpointStore(services[0].endpoint).query(question(sparql, services[0]))
+    assert isinstance(answer, Solutions)
+    path = recording_of(query, project.root)
+    rows = tuple(sorted(answer.rows, key=lambda row: [str(term) for term in row]))
+    _write(path, expected_text(Solutions(answer.variables, rows)))
+    return path
 
 
 def read_query(source: Source, prefixes: dict[str, str], report: Report) -> Query | None:
@@ -99,8 +185,8 @@ def read_query(source: Source, prefixes: dict[str, str], report: Report) -> Quer
             if parameter is not None:
                 parameters.append(parameter)
                 places[parameter.name] = place
-        elif found[1] not in {"title", "question"}:
-            hint = did_you_mean(found[1], ("title", "question", "param")) or "known: title, question, param"
+        elif found[1] not in HEADINGS:
+            hint = did_you_mean(found[1], (*HEADINGS, "param")) or f"known: {', '.join(HEADINGS)}, param"
             report.add("KG403", f"unknown heading '{found[1]}'", place, hint=hint)
         elif found[1] in heading:
             report.add("KG403", f"heading '{found[1]}' is given twice", place)
@@ -117,7 +203,13 @@ def read_query(source: Source, prefixes: dict[str, str], report: Report) -> Quer
             report.add("KG405", f"the query does not use ${parameter.name}", places[parameter.name])
     name = Path(source.path).stem
     return Query(
-        name, heading.get("title", name), heading.get("question", ""), source.text, source.path, tuple(parameters)
+        name=name,
+        title=heading.get("title", name),
+        question=heading.get("question", ""),
+        text=source.text,
+        path=source.path,
+        parameters=tuple(parameters),
+        recorded=heading.get("recorded", ""),
     )
 
 
@@ -186,7 +278,7 @@ def find_query(project: Project, name: str) -> Query:
             raise UnreadableError(report.sorted()[0].message)
         query = read_query(source, project.prefixes, Report())
         if query is not None:
-            return query
+            return _with_recording(query, Path.cwd(), Report())
     queries = {query.name: query for query in read_queries(project, report)}
     if name not in queries:
         hint = did_you_mean(name, queries) or f"known: {', '.join(queries) or 'none'}"
@@ -195,9 +287,9 @@ def find_query(project: Project, name: str) -> Query:
 
 
 def run(query: Query, store: Store, prefixes: dict[str, str], report: Report) -> Answer | None:
-    """Run a query with its defaults; report where it cannot be parsed."""
+    """Run a query with its defaults, its recording in the place of a SERVICE; report where it cannot be parsed."""
     try:
-        return store.query(query.sparql(prefixes))
+        return store.query(query.replayed(prefixes))
     except QuerySyntaxError as error:
         report_syntax(_as_written(query, store) or error, query, report)
         return None

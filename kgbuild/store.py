@@ -77,11 +77,12 @@ class OxigraphStore:
         return cls(store)
 
     @classmethod
-    def write(cls, folder: Path, nquads: Path) -> None:
-        """Write a store on disk from a file of N-Quads."""
+    def write(cls, folder: Path, *nquads: Path) -> None:
+        """Write a store on disk from files of N-Quads."""
         try:
             store = ox.Store(str(folder))
-            store.bulk_load(path=str(nquads), format=ox.RdfFormat.N_QUADS)
+            for path in nquads:
+                store.bulk_load(path=str(path), format=ox.RdfFormat.N_QUADS)
             store.optimize()
             store.flush()
         except OSError as error:
@@ -107,7 +108,7 @@ class OxigraphStore:
         weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
         return made
 
-    def add(self, pieces: Iterator[bytes]) -> None:
+    def add_all(self, pieces: Iterator[bytes]) -> None:
         """Add N-Quads that were written here, piece by piece: as one load, which a store on disk does far faster."""
         stream = _Pieces(pieces)
         try:
@@ -132,6 +133,17 @@ class OxigraphStore:
         except OSError as error:
             raise UnreadableError(f"cannot open the store {folder}: {error}") from error
 
+    def copy(self, *, but: str = "") -> OxigraphStore:
+        """Return the store in memory, without the graph `but`."""
+        store = ox.Store()
+        left_out = ox.NamedNode(but) if but else None
+        store.bulk_extend(quad for quad in self.store if quad.graph_name != left_out)
+        return OxigraphStore(store, services=self.services)
+
+    def add(self, nquads: bytes) -> None:
+        """Load N-Quads beside what is there; raise `OSError` for a store that is open for reading only."""
+        self.store.load(nquads, format=ox.RdfFormat.N_QUADS)
+
     def query(self, sparql: str, prefixes: dict[str, str] | None = None) -> Answer:
         """Evaluate a query; raise `QuerySyntaxError`, or `UsageError` for a SERVICE that is not allowed."""
         if not self.services and uses_service(sparql):
@@ -146,7 +158,7 @@ class OxigraphStore:
             return Graph(sorted_triples(answer))
         except SyntaxError as error:
             raise syntax_error(error) from None
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise AbsentError(f"the query cannot be evaluated: {error}") from error
 
 

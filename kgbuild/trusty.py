@@ -26,23 +26,27 @@ def artifact_code(quads: Iterable[Quad]) -> str:
     >>> artifact_code([("<http://a/\\0#g>", "<http://a/\\0>", "<http://a/p>", '"x"@en')])[:6]
     'RA4Z5E'
     """
-    return code_of(normalized(quads))
+    return code_of(normal_text(quads))
 
 
-def normalized(quads: Iterable[Quad]) -> str:
-    """Return the text whose digest is the artifact code: each quad once, in order, a term a line."""
-    lines = sorted({(_key(quad), "".join(f"{_hashed(term)}\n" for term in quad)) for quad in quads})
-    return "".join(line for _, line in lines)
-
-
-def code_of(normalized: str) -> str:
-    """Return the artifact code of a normalized text.
+def code_of(normal: str) -> str:
+    """Return the artifact code of a normal text.
 
     >>> code_of("")[:10]
     'RA47DEQpj8'
     """
-    digest = hashlib.sha256(normalized.encode("utf-8")).digest()
+    digest = hashlib.sha256(normal.encode("utf-8")).digest()
     return "RA" + base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+
+
+def normal_text(quads: Iterable[Quad]) -> str:
+    """Return the text that is hashed, and signed: each quad once, in order, its four terms on a line each.
+
+    >>> normal_text([("<http://a/\\0#g>", "<http://a/\\0>", "<http://a/p>", '"x"@en')])
+    'http://a/ #g\\nhttp://a/ \\nhttp://a/p\\n@en x\\n'
+    """
+    lines = sorted({(_key(quad), "".join(f"{_hashed(term)}\n" for term in quad)) for quad in quads})
+    return "".join(line for _, line in lines)
 
 
 def is_trusty(quads: Iterable[Quad], code: str) -> bool:

@@ -86,7 +86,7 @@ def triples(store: ox.Store, query: str) -> list[tuple[str, ...]]:
 
 
 def available() -> Iterator[Edition]:
-    return (item for item in EDITIONS.values() if item.available)
+    return (item for item in EDITIONS.values() if item.available and not item.inferred)
 
 
 def test_the_build_writes_every_edition_and_its_page_lists_it(site: Path, material: Material) -> None:

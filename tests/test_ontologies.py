@@ -291,6 +291,7 @@ def test_evidence_classes_are_the_known_ones() -> None:
     assert found == set(EVIDENCE_LABELS)
 
 
+@pytest.mark.shared
 @pytest.mark.skipif(not ECO_FILE.exists(), reason="needs ../shared/reference/ontologies/eco.obo")
 def test_evidence_classes_exist() -> None:
     """Each ECO class exists with its label and is not obsolete."""

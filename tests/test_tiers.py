@@ -85,7 +85,7 @@ def test_every_food_has_the_value_of_the_usda(datasets: dict[str, Dataset]) -> N
         assert f" {row['magnesium_mg_per_100g']} mg " in statement.statement
         assert statement.observations == int(row["n_data_points"])
         assert statement.subject.id == row["kg_slug"]
-        assert statement.subject_match == {"exact": "exact", "variant": "narrow"}[row["match"]]
+        assert statement.subject_match == {"exact": "close", "variant": "narrow"}[row["match"]]
         assert record.title == row["description"]
         assert (record.url or "").rpartition("/")[2] == row["fdc_id"]
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 from kgbuild.compilation import Compilation
 from kgbuild.formats import Resources
+from kgbuild.inference import Inference, infer, read_facts
 from kgbuild.project import Project
 from kgbuild.trusty import Quad
 from kgbuild.views import Views
@@ -21,7 +22,8 @@ class Edition:
 
     `path` is relative to the site, and `{name}` in it stands for the name of the graph. `package` is a Python package
     without which the edition is left out, with a note; `extra` is what installs it. `standard` is the address of what
-    the file conforms to. An edition that is `about_files` describes the files of the others.
+    the file conforms to. An edition that is `about_files` describes the files of the others. One that is `inferred` is
+    part of a build only where the inferred graph is asked for.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Edition:
     extra: str = ""
     standard: str = ""
     about_files: bool = False
+    inferred: bool = False
 
     @property
     def available(self) -> bool:
@@ -57,9 +60,13 @@ class File:
 
 @dataclass
 class Material:
-    """A compiled project as editions need it, each part made once; `notes` are what people must be told in one line."""
+    """A compiled project as editions need it, each part made once; `notes` are what people must be told in one line.
+
+    With `infer` the editions hold one more: the inferred graph, which no other edition ever holds.
+    """
 
     compilation: Compilation
+    infer: bool = False
     notes: list[str] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     records: dict[str, File] = field(default_factory=dict)
@@ -84,6 +91,11 @@ class Material:
         """Return the views of the graph in the project's languages."""
         project = self.project
         return Views(self.compilation.store, project.base, project.prefixes, project.fallback)
+
+    @cached_property
+    def inference(self) -> Inference:
+        """Return what follows from the plain triples by the rules."""
+        return infer(read_facts(self.compilation.store, self.project.base))
 
     @property
     def name(self) -> str:

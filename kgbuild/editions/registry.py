@@ -12,6 +12,8 @@ from kgbuild.editions.edition import Edition, File, Material, name_of
 from kgbuild.editions.rdf12 import write_rdf12
 from kgbuild.editions.tables import table
 from kgbuild.formats import FORMATS, Format, check_rdfxml, write_format
+from kgbuild.inference import inferred_quads
+from kgbuild.lines import nquads
 from kgbuild.project import Project
 
 
@@ -21,6 +23,10 @@ def _graph(form: Format, material: Material) -> bytes:
 
 def _rdf12(material: Material) -> bytes:
     return write_rdf12(material.quads)
+
+
+def _inferred(material: Material) -> bytes:
+    return nquads(inferred_quads(material.inference, material.project.base)).encode("utf-8")
 
 
 def _context(material: Material) -> bytes:
@@ -74,6 +80,11 @@ EDITIONS: Final[dict[str, Edition]] = {
             "rdf12", "data/{name}-rdf12.nq", "application/n-quads", "RDF 1.2 (N-Quads)",
             "claims reify triple terms, which are not asserted; trusty IRIs hold for the RDF 1.1 form",
             _rdf12, standard="https://www.w3.org/TR/rdf12-n-quads/",
+        ),
+        Edition(
+            "inferred", "data/{name}-inferred.nq", "application/n-quads", "Inferred graph (N-Quads)",
+            "what follows from the plain triples by the rules of kgbuild; no claim says it",
+            _inferred, inferred=True,
         ),
         Edition(
             "context", "data/context.jsonld", "application/ld+json", "JSON-LD context",
@@ -157,10 +168,15 @@ def path_of(edition: Edition, project: Project) -> str:
     return edition.path.format(name=name_of(project))
 
 
+def wanted(material: Material) -> list[Edition]:
+    """Return the editions of a build, those among them whose package is missing."""
+    return [edition for edition in EDITIONS.values() if material.infer or not edition.inferred]
+
+
 def write_editions(material: Material, keep: Callable[[Edition], bool] = lambda edition: True) -> dict[str, File]:
     """Write editions in their order and return them by path; one whose package is missing is left out, with a note."""
     missing = []
-    for edition in EDITIONS.values():
+    for edition in wanted(material):
         if not keep(edition):
             continue
         if not edition.available:
@@ -189,8 +205,8 @@ def name_editions(material: Material) -> list[str]:
     Raises `UsageError` where a term cannot stand in RDF/XML, the one format that refuses some.
     """
     check_rdfxml(material.quads, material.project.prefixes)
-    available = [edition for edition in EDITIONS.values() if edition.available]
-    _note_missing(material, [edition for edition in EDITIONS.values() if not edition.available])
+    available = [edition for edition in wanted(material) if edition.available]
+    _note_missing(material, [edition for edition in wanted(material) if not edition.available])
     return [path_of(edition, material.project) for edition in available]
 
 

@@ -89,7 +89,7 @@ def write_links(material: Material) -> bytes:
         "mapping_tool": "; ".join(_given(sets, "mapping_tool")),
         "comment": " ".join(_given(sets, "comment")),
     }
-    return _write(head, prefixes, rows)
+    return write_set(head, prefixes, rows)
 
 
 def write_terms(material: Material) -> bytes:
@@ -106,7 +106,7 @@ def write_terms(material: Material) -> bytes:
         "mapping_date": material.recorded,
         "mapping_tool": "kgbuild",
     }
-    return _write(head, prefixes, _term_rows(ontology, (project.namespace, KGB), prefixes))
+    return write_set(head, prefixes, _term_rows(ontology, (project.namespace, KGB), prefixes))
 
 
 def _given(sets: Iterable[MappingSet], key: str) -> list[str]:
@@ -157,7 +157,8 @@ def _term_rows(ontology: Ontology, spaces: tuple[str, ...], prefixes: Prefixes) 
     ]
 
 
-def _write(head: Mapping[str, object], prefixes: Prefixes, rows: Iterable[Row]) -> bytes:
+def write_set(head: Mapping[str, object], prefixes: Prefixes, rows: Iterable[Row]) -> bytes:
+    """Write a mapping set: metadata that have a value, the prefixes in use, the columns in use, the rows in order."""
     rows = sorted(rows, key=lambda row: (row["subject_id"], row["predicate_id"], row["object_id"]))
     columns = [name for name in COLUMNS if name in {"subject_id", "predicate_id", "object_id"} or _any(rows, name)]
     lines = [line for key, value in head.items() if value for line in _yaml(key, value)]

@@ -75,6 +75,7 @@ class QueryPage:
     sparql: str
     parameters: tuple[tuple[str, str, str], ...]
     answer: Answer
+    recorded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,7 +559,7 @@ def _by_dataset(statements: Iterable[StatementView]) -> list[tuple[Link, list[St
     return [
         (
             group[0].dataset,
-            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact"}))[
+            sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact", "close"}))[
                 :STATEMENTS
             ],
             len(group),
