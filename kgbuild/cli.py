@@ -542,7 +542,7 @@ def _link(options: argparse.Namespace) -> int:
 
 def _push(options: argparse.Namespace) -> int:
     from kgbuild.diagnostics import UsageError
-    from kgbuild.push import PASSWORD, USER, push, read_credentials
+    from kgbuild.pushing import PASSWORD, USER, push, read_credentials
 
     if options.chunk is not None and options.chunk < 1:
         raise UsageError("--chunk is a number of quads from 1")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from stores import free_port, oxigraph, virtuoso
 
-from kgbuild import push as pushing
+from kgbuild import pushing
 from kgbuild.building import build
 from kgbuild.diagnostics import AbsentError, UsageError
-from kgbuild.push import Client, push, read_credentials
+from kgbuild.pushing import Client, push, read_credentials
 from kgbuild.store import EndpointStore, Solutions
 
 GOOD = Path(__file__).parent / "broken" / "_good"
