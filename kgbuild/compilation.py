@@ -147,7 +147,8 @@ def compile_project(
         gate(report)
     with timings.stage("validate"):
         try:
-            violations = _validate(shards, whole, descriptions, shapes, everything, engine, report)
+            large = everything if parts else None
+            violations = _validate(shards, whole, descriptions, shapes, store, large, engine, report)
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
@@ -245,6 +246,7 @@ def _validate(
     descriptions: tuple[Quad, ...],
     shapes: Shapes,
     store: OxigraphStore,
+    large: OxigraphStore | None,
     engine: str,
     report: Report,
 ) -> set[Violation]:
@@ -255,7 +257,7 @@ def _validate(
         data = described + "".join([without_graphs(item.text) for item in (*every, whole)])
         return judge(data, shapes.whole)
     screen = Screen(shapes, engine)
-    violations = check_rules(shapes, store, report)
+    violations = check_rules(shapes, store, report, large)
     if not shards:
         violations |= screen.violations(described + without_graphs(whole.text))
     for shard in shards:

@@ -19,22 +19,34 @@ from kgbuild.compilation import Compilation, compile_project, kept_shards
 from kgbuild.diagnostics import Diagnostic, FindingsError
 from kgbuild.store import OxigraphStore
 
-ROOT = Path(__file__).parents[1]
-TABLE = "data/datasets/usda-sr28.tsv"
-COUNT = "SELECT (COUNT(*) AS ?n) WHERE { ?s a kgb:DatasetStatement ; dcterms:isPartOf dataset:usda-sr28 }"
+GOOD = Path(__file__).parent / "broken" / "_good"
+TABLE = "data/datasets/teas.csv"
+COUNT = "SELECT (COUNT(*) AS ?n) WHERE { ?s a kgb:DatasetStatement ; dcterms:isPartOf dataset:teas }"
+RECORD = """dataset:
+  id: teas
+  title: Teas
+  description: Caffeine in teas.
+  publisher: The tea office
+  release: "1"
+  license: https://creativecommons.org/publicdomain/zero/1.0/
+  citation: The tea office, teas.
+  method: Measured.
+  limits: None is known.
+"""
 
 
 def project(folder: Path, large: int = 5, shard: int = 4) -> Path:
-    """Lay the article's project with settings under which its USDA table is a large one of nine shards."""
-    for name in ("data", "ontology", "queries"):
-        shutil.copytree(ROOT / name, folder / name)
-    text = (ROOT / "pyproject.toml").read_text("utf-8")
-    settings = text.partition("[tool.kgbuild]\n")[2].partition("\n[")[0]
-    (folder / "kgbuild.toml").write_text(f"large = {large}\nshard = {shard}\n{settings}\n", "utf-8")
-    for path in (folder / "data/datasets").glob("*"):
-        if not path.name.startswith("usda-sr28"):
-            path.unlink()
-    shutil.rmtree(folder / "data/alignments")
+    """Lay the good project with a dataset of 35 statements, under settings that make it a large one of nine shards."""
+    shutil.copytree(GOOD, folder, dirs_exist_ok=True)
+    settings = folder / "kgbuild.toml"
+    settings.write_text(f"large = {large}\nshard = {shard}\n{settings.read_text('utf-8')}", "utf-8")
+    (folder / "data/datasets").mkdir()
+    (folder / "data/datasets/teas.yaml").write_text(RECORD, "utf-8")
+    rows = [f"t{n},Tea {n} holds {n} mg.,tea,contains,caffeine,content,{n}.5,mg/(100.g),r{n // 5}" for n in range(35)]
+    heading = "id,statement,subject,predicate,object,measure,value,unit,record"
+    (folder / TABLE).write_text("\n".join([heading, *rows, ""]), "utf-8")
+    records = [f"r{n},entry,Tea {n}" for n in range(7)]
+    (folder / "data/datasets/teas.records.csv").write_text("\n".join(["id,kind,title", *records, ""]), "utf-8")
     return folder
 
 
@@ -73,7 +85,7 @@ def test_any_number_of_processes_builds_the_same_bytes(tmp_path: Path) -> None:
     roots = [project(tmp_path / f"with-{jobs}") for jobs in (1, 3)]
     for root, jobs in zip(roots, (1, 3), strict=True):
         built = build(root, jobs=jobs)
-        assert any("35 statements of usda-sr28 stand in the store" in note for note in built.notes)
+        assert any("35 statements of teas stand in the store" in note for note in built.notes)
     one, other = (
         {
             path.relative_to(root / "build/site"): path.read_bytes()
@@ -83,8 +95,8 @@ def test_any_number_of_processes_builds_the_same_bytes(tmp_path: Path) -> None:
         for root in roots
     )
     assert one == other
-    (part,) = [path for path in one if path.name.startswith("usda-sr28-")]
-    assert part.as_posix() == "data/usda-sr28-0001.nq.gz"
+    (part,) = [path for path in one if path.name.startswith("teas-")]
+    assert part.as_posix() == "data/teas-0001.nq.gz"
     assert f"  {part.as_posix()}\n" in one[Path("SHA256SUMS")].decode()
     store = OxigraphStore.open(roots[0] / "build/store")
     (row,) = store.query(COUNT, compile_project(roots[0], jobs=1).project.prefixes).rows  # type: ignore[union-attr]
@@ -95,14 +107,16 @@ def test_any_number_of_processes_builds_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("\talmond\tnarrow", "\talmondo\tnarrow"),
-        ("\tsource-of\tmagnesium\tmagnesium content per 100 g, edible portion\t292", "\tsource-off\tmagnesium\tm\t292"),
-        ("\t12087\n", "\t99999\n"),
-        ("mg/(100.g)\t21\t", "\t21\t"),
-        ("mg/(100.g)\t21\t", "IU/(100.g)\t21\t"),
-        ("\t292\t", "\t2,92\t"),
+        ("t6,Tea 6 holds 6 mg.,tea,", "t6,Tea 6 holds 6 mg.,teas,"),
+        ("t6,Tea 6 holds 6 mg.,tea,contains", "t6,Tea 6 holds 6 mg.,tea,contain"),
+        ("6.5,mg/(100.g),r1", "6.5,mg/(100.g),r9"),
+        ("\nt6,Tea 6 holds 6 mg.,", "\nt6,,"),
+        ("16.5,mg/(100.g)", "16.5,"),
+        (",6.5,", ',"6,5",'),
+        ("t6,Tea 6 holds 6 mg.,tea,", "t6,Tea 6 holds 6 mg.,caffeine,"),
+        ("t6,Tea 6 holds 6 mg.,", '"t6",Tea "six",'),
     ],
-    ids=["entity", "predicate", "record", "no-unit", "shape", "number"],
+    ids=["entity", "predicate", "record", "statement", "unit", "number", "rule", "row"],
 )
 def test_findings_are_those_of_a_small_dataset(old: str, new: str, tmp_path: Path) -> None:
     small = findings(replaced(project(tmp_path / "small", large=1000), old, new))
@@ -112,8 +126,16 @@ def test_findings_are_those_of_a_small_dataset(old: str, new: str, tmp_path: Pat
 
 
 def test_an_id_given_twice_in_two_shards_is_found(tmp_path: Path) -> None:
-    found = findings(replaced(project(tmp_path / "large", shard=2), "cashew-12087\t", "almond-12061\t"))
-    assert [(item.code, str(item.span)) for item in found] == [("KG201", f"{TABLE}:5:1")]
+    found = findings(
+        replaced(
+            project(
+                tmp_path / "large",
+            ),
+            "\nt20,",
+            "\nt3,",
+        )
+    )
+    assert [(item.code, str(item.span)) for item in found] == [("KG201", f"{TABLE}:22:1")]
 
 
 def mtimes(root: Path) -> dict[str, int]:
@@ -131,13 +153,13 @@ def test_only_shards_whose_inputs_changed_are_compiled_again(tmp_path: Path) -> 
     check(root, jobs=2)
     before = mtimes(root)
     assert len(before) == 9
-    replaced(root, "hold 292 mg", "hold some 292 mg")
+    replaced(root, "Tea 6 holds", "Tea 6 holds some")
     check(root, jobs=2)
     after = mtimes(root)
     assert len(after) == 9
     assert len(set(before.items()) & set(after.items())) == 8
-    entities = root / "data/entities/foods.yaml"
-    entities.write_text(entities.read_text("utf-8").replace("id: cashew", "id: cashews"), "utf-8")
+    entities = root / "data/entities/things.yaml"
+    entities.write_text(entities.read_text("utf-8").replace("id: caffeine", "id: theine"), "utf-8")
     assert "KG204" in {item.code for item in findings(root)}
 
 
