@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from stores import free_port, oxigraph, virtuoso
+from test_large import project as large_project
 
 from kgbuild import pushing
 from kgbuild.building import build
@@ -76,6 +77,16 @@ def test_the_next_build_takes_the_place_of_the_last(project: Path, server: str) 
     assert done.differences == ()
     assert count(f"{server}/query") == done.quads
     assert len(before - after) == len(after - before) == 8  # the claim and the index, of four graphs each
+
+
+def test_the_statements_of_a_large_dataset_arrive_too(tmp_path: Path, server: str) -> None:
+    root = large_project(tmp_path / "project")
+    build(root, jobs=1)
+    assert push(server, root).differences == ()
+    sparql = 'SELECT (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s a ?c } FILTER(STRENDS(STR(?c), "DatasetStatement")) }'
+    answer = EndpointStore(f"{server}/query").query(sparql)
+    assert isinstance(answer, Solutions)
+    assert next(answer.dicts())["n"] == "35"
 
 
 def test_a_store_that_lost_something_is_told(project: Path, server: str) -> None:
