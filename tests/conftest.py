@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kgbuild.compilation import Compilation, compile_project
+
+if TYPE_CHECKING:
+    from browsing import Visit
+    from playwright.sync_api import Browser
 
 GOOD = Path(__file__).parent / "broken" / "_good"
 ROOT = Path(__file__).parents[1]
@@ -49,3 +54,42 @@ def project_root() -> Path:
 def compilation() -> Compilation:
     """Compile the article's project once."""
     return compile_project(ROOT)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the article's project once, and return the folder of its site."""
+    from browsing import build_copy
+
+    return build_copy(ROOT, tmp_path_factory.mktemp("browsed") / "project")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start a browser once."""
+    from browsing import chromium
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Path) -> Iterator[Visit]:
+    """Open a page from disk, which may ask nothing of other sites and may not complain."""
+    from browsing import watched
+
+    with watched(browser, f"{site.as_uri()}/") as made:
+        yield made
+
+
+@pytest.fixture(params=["disk", "http"])
+def anywhere(request: pytest.FixtureRequest, browser: Browser, site: Path) -> Iterator[Visit]:
+    """Open a page as `visit` does, from disk, then over HTTP at a sub-path."""
+    from browsing import served, watched
+
+    if request.param == "disk":
+        with watched(browser, f"{site.as_uri()}/") as made:
+            yield made
+    else:
+        with served(site) as root, watched(browser, root) as made:
+            yield made

@@ -38,7 +38,8 @@ def pages_by_path(pages: Iterable[Page], report: Report) -> dict[str, bytes]:
 def check_links(pages: Mapping[str, bytes], others: Iterable[str], report: Report) -> None:
     """Report broken internal links and fragments (KG601) and paths that collide (KG602).
 
-    `others` are the files that stand beside the pages. A link must name a file, so that the site works from disk.
+    `others` are the files that stand beside the pages. A link must name a file, so that the site works from disk. A
+    fragment such as `name=foods` is read by the script of a page; it is no place in it.
 
     >>> report = Report()
     >>> check_links({"a.html": b'<p id="x"><a href="#x">x</a> <a href="b.html">b</a></p>'}, ["A.html"], report)
@@ -81,7 +82,7 @@ class _Links:
             return f"the link to {link} leads out of the site"
         if target not in self.known or path.endswith("/"):
             return f"broken link to {link}"
-        if fragment and target in self.texts and unquote(fragment) not in self._anchors(target):
+        if fragment and "=" not in fragment and target in self.texts and unquote(fragment) not in self._anchors(target):
             return f"broken link to {link}: the page has no '{unquote(fragment)}'"
         return ""
 

@@ -19,6 +19,7 @@ from kgbuild.diagnostics import Diagnostic, Severity
 from kgbuild.evidence import StatementView
 from kgbuild.nodes import Link
 from kgbuild.project import Project
+from kgbuild.site import scripts
 from kgbuild.site.facts import tally, withheld
 from kgbuild.site.render import Here, Site, anchor, document, environment, is_number, place
 from kgbuild.site.vocabulary import KINDS, Ontology, Term, ontologies, schemes, terms
@@ -67,7 +68,11 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class QueryPage:
-    """A query with its answer; parameters are triples of name, default and what it means."""
+    """A query with its answer; parameters are triples of name, default and what it means.
+
+    `body` is the query with its parameters left open, and `kinds` are theirs; `replayed` is what is asked where a
+    recorded answer stands for another endpoint.
+    """
 
     name: str
     title: str
@@ -75,12 +80,19 @@ class QueryPage:
     sparql: str
     parameters: tuple[tuple[str, str, str], ...]
     answer: Answer
+    body: str = ""
+    kinds: tuple[str, ...] = ()
     recorded: str = ""
+    replayed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteInput:
-    """Everything the site shows; `formats` are pairs of extension and label of the files beside a page."""
+    """Everything the site shows; `formats` are pairs of extension and label of the files beside a page.
+
+    With `scripts` pages have a search and fonts of their own, whose files the build writes; with `workbench` there is
+    one.
+    """
 
     project: Project
     views: Views
@@ -91,6 +103,8 @@ class SiteInput:
     engine: str
     triples: int
     formats: tuple[tuple[str, str], ...]
+    scripts: bool = False
+    workbench: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +218,10 @@ def _assets() -> list[Page]:
     return [Page(path, _asset(path)) for path in ("favicon.svg", "style.css")]
 
 
+def _styles(folder: str) -> Page:
+    return Page(f"{folder}/{folder}.css", _asset(f"{folder}.css"))
+
+
 @cache
 def _asset(name: str) -> bytes:
     return files("kgbuild").joinpath("assets", name).read_bytes()
@@ -286,6 +304,47 @@ class _Planner:
         yield self._page("downloads.html", "downloads.html", queries=self.input.queries, data=self._dataset())
         yield self._page("about.html", "about.html", schemes=self.schemes)
         yield self._page("404.html", "404.html")
+        if self.input.scripts:
+            yield from self._search()
+        if self.input.workbench:
+            yield from self._workbench()
+
+    def _search(self) -> Iterator[Page]:
+        """Yield the page of all results, and the entries that are searched."""
+        yield self._page("search/index.html", "search.html", claims_found=self._finds_claims)
+        yield _styles("search")
+        entries = sorted(self._entries(), key=lambda entry: (entry[1].casefold(), entry[0]))
+        yield Page("search/entries.js", scripts.data_script("kgbuildEntries", entries))
+
+    @property
+    def _finds_claims(self) -> bool:
+        return scripts.searches_claims(len(self.views.entities), len(self.views.claims))
+
+    def _entries(self) -> Iterator[scripts.Entry]:
+        curie = self.site.curie
+        for entity in self.views.entities:
+            yield scripts.entity_entry(entity, entity_path(entity.slug), curie(entity.iri))
+        for claim in self.views.claims if self._finds_claims else ():
+            yield scripts.claim_entry(claim, claim_path(claim.key), curie(claim.iri))
+        for term in self.terms:
+            yield scripts.term_entry(term, curie(term.iri))
+        for article in self.views.articles:
+            yield article_path(article.id), article.title or article.id, "Article", [], curie(article.iri), None
+        for dataset in self.views.datasets:
+            yield dataset_path(dataset.id), dataset.title or dataset.id, "Dataset", [], curie(dataset.iri), None
+        for query in self.input.queries:
+            yield query_path(query.name), query.title, "Question", [query.question], "", None
+
+    def _workbench(self) -> Iterator[Page]:
+        """Yield the page where people ask their own questions, and what it knows of the graph."""
+        yield self._page("workbench/index.html", "workbench.html")
+        yield _styles("workbench")
+        told = {entry[4] for entry in self._entries()}
+        named = ((self.site.curie(iri), path) for iri, path in self.site.targets.items())
+        pages = {name: path for name, path in named if name not in told}
+        queries = [_example(query) for query in self.input.queries]
+        known = scripts.graph_script(self.project.prefixes, self.project.base, pages, queries)
+        yield Page("workbench/graph.js", known)
 
     def _page(self, path: str, template: str, **context: Any) -> Page:
         known: dict[str, Any] = {
@@ -507,6 +566,23 @@ class _Planner:
             Alternate(f"{stem}.{extension}", label, _MEDIA.get(extension, "application/octet-stream"))
             for extension, label in formats
         ]
+
+
+def _example(query: QueryPage) -> dict[str, object]:
+    """Return a query as the workbench offers it."""
+    parameters = [
+        {"name": name, "kind": kind, "default": default, "doc": doc}
+        for (name, default, doc), kind in zip(query.parameters, query.kinds, strict=True)
+    ]
+    return {
+        "name": query.name,
+        "title": query.title,
+        "question": query.question,
+        "text": query.body,
+        "parameters": parameters,
+        "recorded": query.recorded,
+        "replayed": query.replayed,
+    }
 
 
 def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
