@@ -47,7 +47,8 @@ formats:
   inferred                               N-Quads: what follows from the plain triples, and no more
   kgx-nodes kgx-edges kgx-readme         KGX (Biolink), every edge with its certainty
   sssom sssom-ontology                   mapping sets
-  context dcat citation ro-crate croissant   context and records of the release"""
+  context dcat citation ro-crate croissant   context and records of the release
+  schema csvw                            source format as JSON Schema, its tables as CSVW metadata"""
 
 
 EXPLAIN_HELP: Final = """\
