@@ -33,7 +33,8 @@ examples:
   kgbuild query                                   list the questions
   kgbuild query foods                             ask one of queries/*.rq
   kgbuild query claims-about --param entity=id:calcium
-  kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv"""
+  kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv
+  kgbuild query --with foods.csv -e 'SELECT ?name ?mg WHERE { ?row foods:name ?name ; foods:magnesium ?mg }'"""
 
 PUSH_HELP: Final = """\
 Nanopublications are loaded under their own names; all other graphs are put in place together at the end, and what the
@@ -49,6 +50,14 @@ formats:
   sssom sssom-ontology                   mapping sets
   context dcat citation ro-crate croissant   context and records of the release
   schema csvw                            source format as JSON Schema, its tables as CSVW metadata"""
+
+
+SERVE_HELP: Final = """\
+examples:
+  kgbuild build && kgbuild serve
+  kgbuild serve --host 0.0.0.0 --port 80 --base-url https://example.org/ --trusted-proxy 10.0.0.0/8
+
+A build that is made while the server runs is taken into service without a break. More: kgbuild/docs/serving.md"""
 
 
 EXPLAIN_HELP: Final = """\
@@ -115,6 +124,8 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("-e", "--execute", metavar="TEXT", help="a query as text; the project's prefixes are known")
     query.add_argument("--param", metavar="NAME=VALUE", action="append", default=[], help="value of a parameter")
     query.add_argument("--format", default="", help="table, csv, tsv, json, xml; for graphs turtle, nt, rdfxml, jsonld")
+    words = "see a table (.csv, .tsv) or RDF file beside the graph; several times for several"
+    query.add_argument("--with", dest="files", metavar="FILE", action="append", default=[], help=words)
     query.add_argument("--endpoint", metavar="URL", help="ask a SPARQL 1.1 endpoint instead of the build")
     _add_infer(query, "let the query see the inferred graph (default: the setting `infer`)")
     query.add_argument(
@@ -123,6 +134,16 @@ def parser() -> argparse.ArgumentParser:
         help="let the query ask other endpoints (SERVICE); else replay recordings",
     )
     query.add_argument("--record", action="store_true", help="ask the other endpoint of a named query and record it")
+
+    serve = command("serve", _serve, "serve the build: pages, linked data, SPARQL, JSON", SERVE_HELP)
+    _add_serving(serve)
+
+    words = "offer the graph to language models (Model Context Protocol), over stdin and stdout or over HTTP"
+    mcp = command("mcp", _mcp, words, "Every answer carries certainty, source and IRI. Needs kgbuild[mcp].")
+    mcp.add_argument("--http", action="store_true", help="serve over HTTP at /mcp instead")
+    mcp.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
+    mcp.add_argument("--port", type=int, default=8001, help="port to listen at (8001)")
+    mcp.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds a query may run (10)")
 
     test = command("test", _test, "compare the answers of the queries with the expected ones beside them")
     test.add_argument("--update", action="store_true", help="write the answers as the expected ones")
@@ -186,6 +207,29 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1000:
         raise argparse.ArgumentTypeError(f"a number of processes from 1, not '{text}'")
     return int(text)
+
+
+def _add_serving(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1: this machine only)")
+    made.add_argument("--port", type=int, default=8000, help="port to listen at (8000; 0 takes a free one)")
+    made.add_argument("--base-url", metavar="URL", default="", help="address at which clients find the server")
+    made.add_argument("--workers", type=int, default=2, help="processes that answer queries (2)")
+    made.add_argument("--timeout", type=float, default=10.0, metavar="S", help="seconds a query may run (10)")
+    made.add_argument("--memory", type=int, default=1024, metavar="MB", help="memory a query may take (1024)")
+    made.add_argument("--max-rows", type=int, default=100_000, metavar="N", help="rows an answer may have (100000)")
+    made.add_argument("--max-bytes", type=int, default=50, metavar="MB", help="size an answer may have (50)")
+    made.add_argument("--queue", type=int, default=64, metavar="N", help="queries that may wait (64)")
+    made.add_argument("--patience", type=float, default=10.0, metavar="S",
+                      help="seconds a client has to send its request and to take each part of an answer")  # fmt: skip
+    made.add_argument("--trusted-proxy", metavar="NET", action="append", default=[],
+                      help="proxy whose X-Forwarded-For is believed: an address or a network")  # fmt: skip
+    made.add_argument("--allow-service", metavar="URL", action="append", default=[],
+                      help="endpoint that SERVICE may ask; private addresses are refused even so")  # fmt: skip
+    made.add_argument("--endpoint", metavar="URL", default="", help="ask a remote SPARQL store instead of the build")
+    made.add_argument("--endpoint-user", metavar="NAME", default="",
+                      help="user there; the password is KGBUILD_ENDPOINT_PASSWORD of the environment")  # fmt: skip
+    made.add_argument("--watch", action="store_true", help="build again when a source changes, and reload open pages")
+    made.add_argument("--access-log", metavar="FILE", default="", help="write a JSON line a request; - is stderr")
 
 
 def _add_infer(made: argparse.ArgumentParser, words: str) -> None:
@@ -417,9 +461,9 @@ def _query(options: argparse.Namespace) -> int:
     sparql = query.sparql(project.prefixes, values) if live else query.replayed(project.prefixes, values)
     if query.recording is not None and not live:
         print(f"replayed: {query.recorded} (--allow-service asks now)", file=sys.stderr)
-    store = _store(options)
+    store, prefixes = _store(options)
     try:
-        answer = store.query(sparql, project.prefixes)
+        answer = store.query(sparql, project.prefixes | prefixes)
     except QuerySyntaxError as error:
         report = Report()
         report_syntax(error, query, report)
@@ -427,18 +471,63 @@ def _query(options: argparse.Namespace) -> int:
     return _show_answer(options, answer, store, project)
 
 
-def _store(options: argparse.Namespace) -> Store:
-    """Return the endpoint asked for, the store of the build, or the project compiled in memory where neither is."""
+def _store(options: argparse.Namespace) -> tuple[Store, dict[str, str]]:
+    """Return the endpoint asked for, or the graph of the project with the files beside it, and prefixes for these."""
     from kgbuild.diagnostics import UsageError
     from kgbuild.store import EndpointStore
 
     if options.endpoint:
         if options.infer:
             raise UsageError("an endpoint answers from what it holds; --infer works on the project here")
-        return EndpointStore(options.endpoint)
+        if options.files:
+            raise UsageError("an endpoint answers from what it holds; --with works on the project here")
+        return EndpointStore(options.endpoint), {}
     from kgbuild.building import open_store
 
-    return open_store(options.project, infer=options.infer, services=options.allow_service)
+    store = open_store(options.project, infer=options.infer, services=options.allow_service)
+    if not options.files:
+        return store, {}
+    from kgbuild.external import with_files
+
+    return with_files(store, [Path(name) for name in options.files])
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from kgbuild.server.serving import serve
+    from kgbuild.server.settings import MEGABYTE, Limits, Settings
+
+    limits = Limits(
+        seconds=options.timeout,
+        memory=options.memory * MEGABYTE,
+        rows=options.max_rows,
+        bytes=options.max_bytes * MEGABYTE,
+        queue=options.queue,
+        patience=options.patience,
+    )
+    settings = Settings(
+        host=options.host,
+        port=options.port,
+        base_url=options.base_url,
+        workers=options.workers,
+        limits=limits,
+        services=tuple(options.allow_service),
+        trusted=tuple(options.trusted_proxy),
+        access_log=options.access_log,
+        endpoint=options.endpoint,
+        user=options.endpoint_user,
+        watch=options.watch,
+    )
+    serve(options.project, settings)
+    return 0
+
+
+def _mcp(options: argparse.Namespace) -> int:
+    from kgbuild.server.settings import Limits, Settings
+    from kgbuild.server.tools import mcp
+
+    settings = Settings(host=options.host, port=options.port, limits=Limits(seconds=options.timeout))
+    mcp(options.project, settings, http=options.http)
+    return 0
 
 
 def _list_queries(queries: Sequence[object]) -> int:

@@ -175,6 +175,7 @@ def describe_whole(sources: Sources, index: str, recorded: str) -> Iterator[Quad
     scheme = [
         (TYPE, f"<{SKOS}ConceptScheme>"),
         (DCTERMS + "title", literal(f"Entities of {project.title}", language=project.language)),
+        (RDFS + "label", literal(f"Entities of {project.title}", language=project.language)),
     ]
     yield from _quads(graph, f"{project.base}id/", scheme)
     derived = [(PROV + "wasDerivedFrom", f"<{index}>")]

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from html import escape
 from typing import Final
 
@@ -394,6 +394,8 @@ _CLAIM: Final = f"<{KGB}Claim>"
 _ENTITY: Final = f"<{KGB}Entity>"
 _SENTENCE: Final = f"<{KGB}Sentence>"
 _STATEMENT: Final = f"<{KGB}datasetStatement>"
+_DATASET_STATEMENT: Final = f"<{KGB}DatasetStatement>"
+_ENDS: Final = {f"<{RDF}subject>", f"<{RDF}object>"}
 _RECORD_OF: Final = {f"<{SSSOM}subject_id>", f"<{KGB}articleClaim>"}
 _GRAPHS_OF: Final = {f"<{NP}{name}>" for name in ("hasAssertion", "hasProvenance", "hasPublicationInfo")}
 
@@ -404,8 +406,9 @@ class Resources:
     What belongs to a resource: the triples about it and its fragments, from every graph. To a claim also its
     nanopublication, and the sentences it was read from; to an entity also the records of its links, every claim that
     names it with all its facets and its source, and the plain triples with it that those claims license: none stands
-    without its claim, no statement without its hedge. Judgements that align a claim with a dataset stand beside it,
-    with the statements they rest on. To a dataset belongs all of its graph.
+    without its claim, no statement without its hedge; and what datasets state with it as subject or object, with the
+    records they took it from. Judgements that align a claim with a dataset stand beside it, with the statements they
+    rest on. To a dataset belongs all of its graph.
     """
 
     def __init__(self, nquads: bytes | Sequence[Quad], prefixes: Mapping[str, str], base: str) -> None:
@@ -469,6 +472,7 @@ class Resources:
                 found.update(self._with_fragments(claim))
                 if claim in self._nanopublication:
                     found.update(self._published(self._nanopublication[claim]))
+            found.update(self._stated_of(term))
         return tuple(sorted(found.union(self._anchors(found))))
 
     def _index(self, quad: Quad) -> None:
@@ -504,6 +508,24 @@ class Resources:
         for quad in self._graphs.get(f"<{self.base}graph/asserted>", ()):
             plain[quad[3]].append(quad)
         return naming, plain
+
+    @cached_property
+    def _statements(self) -> dict[str, set[str]]:
+        """Return the statements of datasets by what they have as subject or object."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for statement in [subject for subject, types in self._types.items() if _DATASET_STATEMENT in types]:
+            for _, _, predicate, target in self._about[statement]:
+                if predicate in _ENDS:
+                    found[target].add(statement)
+        return found
+
+    def _stated_of(self, term: str) -> Iterator[Quad]:
+        """Return what datasets state of a thing, with the records it is taken from."""
+        for statement in self._statements.get(term, ()):
+            yield from self._with_fragments(statement)
+            for _, _, predicate, target in self._about[statement]:
+                if predicate == f"<{PROV}wasDerivedFrom>":
+                    yield from self._with_fragments(target)
 
     def _with_fragments(self, term: str) -> Iterator[Quad]:
         yield from self._about.get(term, ())

@@ -144,6 +144,10 @@ class OxigraphStore:
         """Load N-Quads beside what is there; raise `OSError` for a store that is open for reading only."""
         self.store.load(nquads, format=ox.RdfFormat.N_QUADS)
 
+    def extend(self, quads: Iterable[ox.Quad]) -> None:
+        """Add quads beside what is there."""
+        self.store.bulk_extend(quads)
+
     def query(self, sparql: str, prefixes: dict[str, str] | None = None) -> Answer:
         """Evaluate a query; raise `QuerySyntaxError`, or `UsageError` for a SERVICE that is not allowed."""
         if not self.services and uses_service(sparql):
@@ -261,7 +265,7 @@ def syntax_error(error: SyntaxError) -> QuerySyntaxError:
 
 _TOKEN = re.compile(
     r"#[^\n]*|<[^<>\"{}|^`\\\s]*>|\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*'''"
-    r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[?$]\w+|[\w:.%-]+|.",
+    r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[?$]\w+|(?:[\w:.%-]|\\[^\w\s])+|.",
     re.DOTALL,
 )
 
@@ -280,5 +284,9 @@ def uses_service(sparql: str) -> bool:
 
     >>> uses_service("SELECT * { SERVICE <http://a/> { ?s ?p ?o } }"), uses_service("# SERVICE\\nASK {}")
     (True, False)
+    >>> uses_service("ASK { ?s a:b\\\\# ?o SERVICE <http://a/> {} }")  # an escaped # in a name starts no comment
+    True
     """
+    if not re.search("service|load", sparql, re.IGNORECASE):
+        return False
     return any(token.upper() in {"SERVICE", "LOAD"} for token in tokens(sparql))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from servers import Server, built_project, serving
 
+from kgbuild.building import build
 from kgbuild.compilation import Compilation, compile_project
 
 if TYPE_CHECKING:
@@ -57,6 +60,26 @@ def compilation() -> Compilation:
 
 
 @pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a copy of the article's project once."""
+    return built_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def server(built: Path) -> Iterator[Server]:
+    """Serve the article's project."""
+    with serving(built, "--timeout", "5") as running:
+        yield running
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Build a copy of the small project, to change it."""
+    project = shutil.copytree(GOOD, tmp_path / "small")
+    build(project)
+    return project
+
+
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the article's project once, and return the folder of its site."""
     from browsing import build_copy

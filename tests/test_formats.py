@@ -240,6 +240,25 @@ def test_an_entity_comes_with_every_claim_that_names_it_and_its_hedge(
         assert named <= claims == hedged
 
 
+def test_the_files_of_an_entity_hold_what_datasets_state_of_it(compilation: Compilation, resources: Resources) -> None:
+    """Whole statements with number and record, as subject or as object, and nothing stated of others."""
+    statements = [item for dataset in compilation.sources.datasets for item in dataset.statements]
+    for entity in ("kale", "enzyme", "blood"):
+        iri = f"{BASE}id/{entity}"
+        quads = resources.describe(iri)
+        expected = {f"<{BASE}dataset/{item.key}>" for item in statements if entity in (item.subject.id, item.object.id)}
+        found = {quad[1] for quad in quads if quad[2:] == (f"<{TYPE}>", f"<{KGB}DatasetStatement>")}
+        judged = {quad[3] for quad in quads if quad[2] == f"<{KGB}datasetStatement>"}
+        assert found - judged <= expected <= found
+        subjects = {quad[1] for quad in quads}
+        for statement in expected:
+            records = {quad[3] for quad in quads if quad[1] == statement and quad[2].endswith("#wasDerivedFrom>")}
+            assert records
+            assert records <= subjects
+        if entity == "kale":
+            assert f"<{BASE}dataset/usda-sr28/kale-11233#object-quantity>" in subjects
+
+
 def test_a_resource_comes_first_in_its_files(resources: Resources) -> None:
     iri = f"{BASE}id/restless-legs-syndrome"
     assert re.search(r"^\S+ a ", resources.turtle(iri).decode(), re.MULTILINE)[0] == "id:restless-legs-syndrome a "  # type: ignore[index]

@@ -38,7 +38,10 @@ def creators(material: Material) -> list[Link]:
 
 
 def write_dcat(material: Material) -> bytes:
-    """Write the DCAT 3 record of the graph, one distribution per file (checksums as SPDX)."""
+    """Write the DCAT 3 record of the graph, one distribution per file (checksums as SPDX).
+
+    What it points at has the type that the DCAT Application Profile asks for.
+    """
     quads = [("", f"<{subject}>", f"<{predicate}>", value) for subject, predicate, value in _dcat(material)]
     prefixes = material.project.prefixes | {"spdx": SPDX, "foaf": FOAF}
     triples: list[Quad] = list(quads)
@@ -54,6 +57,7 @@ def _dcat(material: Material) -> Iterator[tuple[str, str, str]]:
     yield me, DCTERMS + "description", literal(project.description or project.title, language=language)
     yield me, DCTERMS + "identifier", literal(me)
     yield me, DCTERMS + "license", f"<{project.license}>"
+    yield project.license, TYPE, f"<{DCTERMS}LicenseDocument>"
     yield me, DCTERMS + "issued", literal(material.recorded, datatype=XSD + "date")
     yield me, DCTERMS + "modified", literal(material.recorded, datatype=XSD + "date")
     yield me, DCAT + "version", literal(project.version)
@@ -63,7 +67,7 @@ def _dcat(material: Material) -> Iterator[tuple[str, str, str]]:
         yield me, DCTERMS + "conformsTo", f"<{space}>"
         yield space, TYPE, f"<{DCTERMS}Standard>"
     for article in material.compilation.sources.articles:
-        yield me, DCTERMS + "source", f"<{project.article(article.id)}>"
+        yield me, PROV + "wasDerivedFrom", f"<{project.article(article.id)}>"
     for link in creators(material):
         yield me, DCTERMS + "creator", f"<{link.iri}>"
         yield link.iri, TYPE, f"<{FOAF}Agent>"
@@ -83,12 +87,14 @@ def _distribution(file: File, material: Material) -> Iterator[tuple[str, str, st
     yield me, DCTERMS + "license", f"<{project.license}>"
     yield me, DCAT + "accessURL", f"<{project.base}{file.path}>"
     yield me, DCAT + "downloadURL", f"<{project.base}{file.path}>"
+    yield f"{project.base}{file.path}", TYPE, f"<{RDFS}Resource>"
     yield me, DCAT + "mediaType", f"<{_MEDIA_TYPES}{media_type}>"
     yield f"{_MEDIA_TYPES}{media_type}", TYPE, f"<{DCTERMS}MediaType>"
     yield me, DCAT + "byteSize", literal(str(len(file.data)), datatype=XSD + "nonNegativeInteger")
     yield me, SPDX + "checksum", f"<{me}-checksum>"
     yield f"{me}-checksum", TYPE, f"<{SPDX}Checksum>"
     yield f"{me}-checksum", SPDX + "algorithm", f"<{SPDX}checksumAlgorithm_sha256>"
+    yield f"{SPDX}checksumAlgorithm_sha256", TYPE, f"<{SPDX}ChecksumAlgorithm>"
     yield f"{me}-checksum", SPDX + "checksumValue", literal(file.sha256, datatype=XSD + "hexBinary")
     if edition.standard:
         yield me, DCTERMS + "conformsTo", f"<{edition.standard}>"

@@ -1,0 +1,204 @@
+"""What the server asks of a worker process, and what it gets back: messages, and the evaluation itself.
+
+A worker holds one store, read-only. A message is a length, a line of JSON and a body of bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, Final
+
+import pyoxigraph as ox
+
+from kgbuild.store import sorted_triples, syntax_error, tokens, uses_service
+
+HEAD: Final = struct.Struct(">II")
+"""The lengths of the JSON and of the body of a message, in bytes."""
+
+RESULT_FORMATS: Final = {
+    "application/sparql-results+json": ox.QueryResultsFormat.JSON,
+    "application/sparql-results+xml": ox.QueryResultsFormat.XML,
+    "text/csv": ox.QueryResultsFormat.CSV,
+    "text/tab-separated-values": ox.QueryResultsFormat.TSV,
+}
+_LEAST: Final = {"application/sparql-results+json": 3, "application/sparql-results+xml": 15}
+"""The fewest bytes that a row takes; TSV and CSV need one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A query to evaluate; formats are media types, of which the one that fits the kind of answer is used.
+
+    `default` and `named` are the graphs of its dataset; None is the union of all graphs, with all of them by name.
+    """
+
+    query: str
+    results: str = "application/sparql-results+json"
+    graph: str = "text/turtle"
+    default: tuple[str, ...] | None = None
+    named: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of a job; `media` is the type of the body.
+
+    A worker says `ok`, `syntax`, `service`, `size`, `media` or `storage`; its pool `time`, `memory` or `busy`.
+    """
+
+    status: str
+    body: bytes = b""
+    media: str = ""
+    message: str = ""
+    line: int = 0
+    column: int = 0
+
+
+def pack(head: Mapping[str, Any], body: bytes = b"") -> bytes:
+    """Spell a message."""
+    data = json.dumps(head).encode()
+    return HEAD.pack(len(data), len(body)) + data + body
+
+
+def pack_reply(reply: Reply) -> bytes:
+    """Spell a reply as a message."""
+    head = {name: getattr(reply, name) for name in ("status", "media", "message", "line", "column")}
+    return pack(head, reply.body)
+
+
+def pack_job(job: Job) -> bytes:
+    """Spell a job as a message."""
+    return pack(asdict(job))
+
+
+class _TooLargeError(OSError):
+    """An answer that is larger than allowed."""
+
+
+class _Buffer:
+    """A file that takes so many bytes and no more."""
+
+    def __init__(self, most: int) -> None:
+        self.parts: list[bytes] = []
+        self.left = most
+
+    def write(self, data: bytes) -> int:
+        self.left -= len(data)
+        if self.left < 0:
+            raise _TooLargeError
+        self.parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: all is kept."""
+
+
+def evaluate(
+    store: ox.Store, job: Job, prefixes: dict[str, str], rows: int, most: int, *, services: bool = False
+) -> Reply:
+    """Evaluate a query; an answer of more than `rows` rows or `most` bytes is refused, never cut.
+
+    With `services` the query may hold SERVICE: the server has seen to it that each leads to its own forwarder.
+    """
+    asks_others = uses_service(job.query)
+    if asks_others and not services:
+        return Reply("service", message="the query uses SERVICE, which this server does not allow")
+    try:
+        answer = store.query(job.query, prefixes=prefixes, **_dataset(job))
+        if isinstance(answer, ox.QueryTriples):
+            return write_graph(answer, job.graph, prefixes, rows, most)
+        if job.results not in RESULT_FORMATS:
+            return Reply("media", message="the query gives a table or a truth value")
+        return _table(answer, job.results, rows, most)
+    except SyntaxError as error:
+        found = syntax_error(error)
+        return Reply("syntax", message=found.message, line=found.line, column=found.column)
+    except _TooLargeError:
+        return _too_large(most)
+    except (OSError, RuntimeError) as error:
+        if asks_others:
+            return Reply("store", message="a SERVICE did not answer, or may not be asked")
+        return Reply("storage", message=str(error))
+    except ValueError as error:
+        return Reply("syntax", message=str(error), line=1, column=1)
+
+
+def _dataset(job: Job) -> dict[str, Any]:
+    """Return the dataset of a query: that of the protocol, else that of FROM, else the union of all graphs."""
+    if job.default is None and job.named is None:
+        return {"use_default_graph_as_union": not names_dataset(job.query)}
+    return {
+        "default_graph": [ox.NamedNode(name) for name in job.default or ()],
+        "named_graphs": [ox.NamedNode(name) for name in job.named or ()],
+    }
+
+
+def names_dataset(sparql: str) -> bool:
+    """Tell whether a query names its dataset with FROM.
+
+    >>> names_dataset("SELECT * FROM <http://a/> {}"), names_dataset('SELECT ("FROM" AS ?x) {} # FROM')
+    (True, False)
+    """
+    return "from" in sparql.lower() and any(token.upper() == "FROM" for token in tokens(sparql))
+
+
+_FORMS: Final = {"SELECT": "table", "ASK": "table", "CONSTRUCT": "graph", "DESCRIBE": "graph"}
+
+
+def form_of(sparql: str) -> str:
+    """Return what a query gives: `graph` for CONSTRUCT and DESCRIBE, else `table`.
+
+    >>> form_of("PREFIX select: <http://a/> CONSTRUCT WHERE { ?s ?p ?o }"), form_of("ASK {}")
+    ('graph', 'table')
+    """
+    return next((_FORMS[token.upper()] for token in tokens(sparql) if token.upper() in _FORMS), "table")
+
+
+def write_graph(triples: Iterable[ox.Triple], media: str, prefixes: dict[str, str], rows: int, most: int) -> Reply:
+    """Write a graph, sorted; one that is too large is refused."""
+    form = ox.RdfFormat.from_media_type(media) if media else None
+    if form is None:
+        return Reply("media", message="the query gives a graph")
+    kept = list(islice(triples, rows + 1))
+    if len(kept) > rows:
+        return Reply("size", message=f"the answer has more than {rows:,} triples")
+    used = {}
+    if form in {ox.RdfFormat.TURTLE, ox.RdfFormat.TRIG}:
+        text = "".join(map(str, kept))
+        used = {name: space for name, space in prefixes.items() if f"<{space}" in text}
+    buffer = _Buffer(most)
+    try:
+        ox.serialize(sorted_triples(kept), buffer, form, prefixes=used)  # type: ignore[arg-type]  # a file for writing
+    except _TooLargeError:
+        return _too_large(most)
+    return Reply("ok", b"".join(buffer.parts), media)
+
+
+def _too_large(most: int) -> Reply:
+    return Reply("size", message=f"the answer is larger than {most:,} bytes")
+
+
+def _table(answer: ox.QuerySolutions | ox.QueryBoolean, media: str, rows: int, most: int) -> Reply:
+    buffer = _Buffer(most)
+    answer.serialize(buffer, RESULT_FORMATS[media])  # type: ignore[arg-type]  # a file for writing
+    body = b"".join(buffer.parts)
+    if isinstance(answer, ox.QuerySolutions) and more_rows(body, media, rows):
+        return Reply("size", message=f"the answer has more than {rows:,} rows")
+    return Reply("ok", body, media)
+
+
+def more_rows(body: bytes, media: str, rows: int) -> bool:
+    """Count the rows of a written answer, where it is so long that there may be too many."""
+    if len(body) <= rows * _LEAST.get(media, 1):
+        return False
+    if media == "text/tab-separated-values":
+        return body.count(b"\n") - 1 > rows
+    if media == "text/csv":
+        return sum(1 for _ in csv.reader(body.decode("utf-8").splitlines(keepends=True))) - 1 > rows
+    answer = ox.parse_query_results(body, format=RESULT_FORMATS[media])
+    return isinstance(answer, ox.QuerySolutions) and sum(1 for _ in answer) > rows

@@ -1,0 +1,71 @@
+"""Pages that only a server has: the form for queries, and an answer as a table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pyoxigraph as ox
+
+from kgbuild.server.negotiation import GRAPHS, HTML, choose
+from kgbuild.server.replies import answer
+from kgbuild.server.snapshots import Snapshot
+from kgbuild.server.sparql import RefusedError, describe_service
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+ROWS = 500
+"""Rows of an answer that a page shows."""
+EXAMPLE = """\
+SELECT ?claim ?statement ?certainty WHERE {
+  ?claim a kgb:Claim ; rdfs:label ?statement ; kgb:certainty/skos:prefLabel ?certainty
+} LIMIT 10
+"""
+
+
+def endpoint(request: Request, address: str, snapshot: Snapshot) -> Response:
+    """Answer a request without a query: the service description (SPARQL 1.1 SD §2), or the form."""
+    offers = (*GRAPHS, HTML)
+    chosen = choose(request.headers.get("accept", ""), offers)
+    if chosen is None:
+        raise RefusedError(406, "the formats are: " + ", ".join(item.media_type for item in offers), {"Vary": "Accept"})
+    tag = f"{snapshot.digest[:24]}-service-{chosen.extension}"
+    headers = {"Vary": "Accept"}
+    if chosen is HTML:
+        return answer(
+            request, render("sparql.html", query=EXAMPLE, heads=(), rows=(), total=0), "text/html", tag, headers
+        )
+    triples = describe_service(address, snapshot.project.base)
+    prefixes = {"sd": "http://www.w3.org/ns/sparql-service-description#", "formats": "http://www.w3.org/ns/formats/"}
+    data = ox.serialize(triples, format=ox.RdfFormat.from_media_type(chosen.media_type), prefixes=prefixes) or b""
+    return answer(request, data, chosen.media_type, tag, headers)
+
+
+def answer_page(query: str, body: bytes) -> bytes:
+    """Return an answer in SPARQL JSON as a page; where it shows fewer rows than there are, it says so."""
+    document = json.loads(body)
+    if "boolean" in document:
+        heads, rows = ["answer"], [{"answer": {"type": "literal", "value": "yes" if document["boolean"] else "no"}}]
+    else:
+        heads, rows = document["head"]["vars"], document["results"]["bindings"]
+    cells = [[_cell(row.get(head)) for head in heads] for row in rows[:ROWS]]
+    return render("sparql.html", query=query, heads=heads, rows=cells, total=len(rows))
+
+
+def _cell(term: dict[str, Any] | None) -> tuple[str, str]:
+    """Return the text of a term, and the address to link it to where it is one."""
+    if term is None:
+        return "", ""
+    value = term["value"]
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False), ""
+    return value, value if term["type"] == "uri" and value.startswith(("http://", "https://")) else ""
+
+
+def render(template: str, **context: object) -> bytes:
+    """Render a page of the server."""
+    from kgbuild.site.render import document, environment
+
+    return document(environment().get_template(template).render(context))

@@ -1,0 +1,129 @@
+"""HTTP answers: bodies with validators and codings, and problems (RFC 9457) that say what went wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from html import escape
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.responses import Response
+
+from kgbuild.server.cache import Cache
+from kgbuild.server.negotiation import HTML, Syntax, choose, choose_encoding
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+CODINGS: Final = ("br", "zstd", "gzip")
+_LEAST = 500
+_COMPRESSED: Final[Cache[bytes]] = Cache(64 << 20)
+_PROBLEM: Final = Syntax("json", "application/problem+json", ("application/json",))
+
+
+def compress(data: bytes, coding: str) -> bytes:
+    """Compress a body; the same bytes give the same bytes.
+
+    >>> gzip.decompress(compress(b"tea", "gzip"))
+    b'tea'
+    """
+    if coding == "br":
+        import brotli
+
+        return bytes(brotli.compress(data, quality=5))
+    if coding == "zstd":
+        import zstandard
+
+        return zstandard.ZstdCompressor(level=6).compress(data)
+    return gzip.compress(data, 6, mtime=0)
+
+
+def is_text(media_type: str) -> bool:
+    """Tell whether a body of a media type gains by compression.
+
+    >>> is_text("text/turtle"), is_text("application/n-quads"), is_text("application/gzip"), is_text("image/svg+xml")
+    (True, True, False, True)
+    """
+    kind = media_type.partition(";")[0]
+    return (
+        kind.startswith("text/")
+        or kind.endswith(("+json", "+xml", "/json", "/xml", "/trig", "/n-quads", "/n-triples", "+yaml"))
+        or kind == "application/javascript"
+    )
+
+
+def content_type(media_type: str) -> str:
+    """Return a Content-Type; a text says that it is UTF-8."""
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+
+
+def answer(
+    request: Request, body: bytes, media_type: str, tag: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with a body: 304 where the client has it, compressed where the client takes that.
+
+    `tag` identifies the body; without it nobody may keep the answer.
+    """
+    sent = {"Content-Type": content_type(media_type), **(headers or {})}
+    coding = "identity"
+    if len(body) >= _LEAST and is_text(media_type):
+        coding = choose_encoding(request.headers.get("accept-encoding", ""), CODINGS)
+        sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
+    if tag:
+        sent["ETag"] = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
+        sent.setdefault("Cache-Control", "public, max-age=60")
+        if is_known(request, sent["ETag"]):
+            return Response(status_code=304, headers={key: value for key, value in sent.items() if key in _KEPT})
+    else:
+        sent.setdefault("Cache-Control", "no-store")
+    if coding != "identity":
+        sent["Content-Encoding"] = coding
+        body = _coded(body, coding, tag)
+    sent["Content-Length"] = str(len(body))
+    return Response(b"" if request.method == "HEAD" else body, headers=sent)
+
+
+_KEPT: Final = {"ETag", "Cache-Control", "Vary", "Link", "Content-Location"}
+
+
+def _coded(body: bytes, coding: str, tag: str) -> bytes:
+    found = _COMPRESSED.get((tag, coding)) if tag else None
+    if found is None:
+        found = compress(body, coding)
+        if tag:
+            _COMPRESSED.put((tag, coding), found)
+    return found
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Tell whether the client says that it holds the body with an entity tag (RFC 9110 §13.1.2)."""
+    known = request.headers.get("if-none-match")
+    if known is None:
+        return False
+    return known.strip() == "*" or tag in {item.strip().removeprefix("W/") for item in known.split(",")}
+
+
+def problem(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Response:
+    """Answer with what went wrong, as problem+json, or as a page where the client likes that better."""
+    title = HTTPStatus(status).phrase
+    sent = {"Cache-Control": "no-store", "Vary": "Accept", **(headers or {})}
+    chosen = choose(request.headers.get("accept", ""), (_PROBLEM, HTML)) or _PROBLEM
+    if chosen is HTML:
+        body = _page(status, title, detail, more).encode()
+    else:
+        body = json.dumps({"title": title, "status": status, "detail": detail, **more}, ensure_ascii=False).encode()
+    sent["Content-Type"] = content_type(chosen.media_type)
+    sent["Content-Length"] = str(len(body))
+    return Response(b"" if request.method == "HEAD" else body, status_code=status, headers=sent)
+
+
+def _page(status: int, title: str, detail: str, more: Mapping[str, Any]) -> str:
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in more.items())
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{status} {escape(title)}</title></head>'
+        f"<body><main><h1>{escape(title)}</h1><p>{escape(detail)}</p><dl>{facts}</dl></main></body></html>"
+    )

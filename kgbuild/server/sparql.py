@@ -1,0 +1,303 @@
+"""The SPARQL 1.1 Protocol for queries, the service description, and reads of the Graph Store Protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+import pyoxigraph as ox
+
+from kgbuild.server.cache import Cache
+from kgbuild.server.jobs import Job, Reply
+from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, Syntax, by_extension, choose
+from kgbuild.server.replies import answer, problem
+from kgbuild.server.settings import NOTICE
+from kgbuild.store import tokens
+from kgbuild.terms import is_iri
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+METHODS: Final = "GET, HEAD, POST, OPTIONS"
+STATUS: Final = {
+    "syntax": 400, "service": 403, "media": 406, "size": 422, "time": 504, "memory": 507, "busy": 503, "store": 502,
+}  # fmt: skip
+"""How the server answers a query that gave no answer, by what became of it."""
+
+_LIMIT: Final = {"size", "time", "memory"}
+_NORMALISED: Final = 20_000
+"""Longer queries are asked as they are and not kept."""
+_CHANGING: Final = frozenset({"NOW", "RAND", "UUID", "STRUUID", "BNODE"})
+_MOST_FIELDS: Final = 200
+
+Ask = Callable[[Job, str], Awaitable[Reply]]
+
+
+class RefusedError(Exception):
+    """A request that cannot be answered, with the status that says why."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query as the protocol brings it: its text, its dataset, and a format asked for by name."""
+
+    text: str
+    default: tuple[str, ...] | None = None
+    named: tuple[str, ...] | None = None
+    format: str = ""
+
+
+_LASTING: Final = re.compile("now|rand|uuid|bnode", re.IGNORECASE)
+
+
+def normalise(sparql: str) -> str:
+    """Return a query without comments and with single spaces, so that what differs in layout alone is one query.
+
+    >>> normalise('SELECT  *\\n{ ?s ?p "a  b" } # all')
+    'SELECT * { ?s ?p "a  b" }'
+    """
+    kept: list[str] = []
+    for token in tokens(sparql):
+        if token.startswith("#") or token.isspace():
+            if kept and kept[-1] != " ":
+                kept.append(" ")
+        else:
+            kept.append(token)
+    return "".join(kept).strip()
+
+
+def is_lasting(sparql: str) -> bool:
+    """Tell whether a query has the same answer each time it is asked of the same graph.
+
+    >>> is_lasting("SELECT (NOW() AS ?t) {}"), is_lasting("ASK { ?knowledge ?p 'NOW' }")
+    (False, True)
+    """
+    return not _LASTING.search(sparql) or not any(token.upper() in _CHANGING for token in tokens(sparql))
+
+
+async def read_question(request: Request, most: int) -> Question | None:
+    """Read a request of the protocol (SPARQL 1.1 Protocol §2.1); None asks for the service description."""
+    fields = _fields(request.url.query.encode("ascii", "replace"))
+    if request.method in {"GET", "HEAD"}:
+        return _question(fields) if fields else None
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await read_body(request, most)
+    if kind == "application/x-www-form-urlencoded":
+        return _question(_fields(body))
+    if kind == "application/sparql-query":
+        if any(name == "query" for name, _ in fields):
+            raise RefusedError(400, "the query is in the body; the address may not hold another")
+        return _question([("query", _text(body)), *fields])
+    if kind == "application/sparql-update":
+        raise RefusedError(403, "this server is read-only: updates are refused")
+    raise RefusedError(415, "send the query as application/x-www-form-urlencoded or application/sparql-query")
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """Read the body of a request, but no more bytes than allowed."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise RefusedError(413, f"a request may hold {most:,} bytes", {"Connection": "close"})
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RefusedError(400, "the query is not UTF-8") from None
+
+
+def _fields(data: bytes) -> list[tuple[str, str]]:
+    try:
+        text = data.decode("utf-8")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except UnicodeDecodeError:
+        raise RefusedError(400, "the request is not UTF-8") from None
+    except ValueError:
+        raise RefusedError(400, f"a request may hold {_MOST_FIELDS} fields") from None
+
+
+def _question(fields: list[tuple[str, str]]) -> Question:
+    if any(name == "update" for name, _ in fields):
+        raise RefusedError(403, "this server is read-only: updates are refused")
+    queries = [value for name, value in fields if name == "query"]
+    if len(queries) != 1:
+        raise RefusedError(400, "give one query" if queries else "there is no query: give it as the parameter 'query'")
+    default = _graphs(fields, "default-graph-uri")
+    named = _graphs(fields, "named-graph-uri")
+    chosen = default is not None or named is not None
+    wanted = next((value for name, value in fields if name in {"format", "output"}), "")
+    return Question(queries[0], (default or ()) if chosen else None, (named or ()) if chosen else None, wanted)
+
+
+def _graphs(fields: list[tuple[str, str]], parameter: str) -> tuple[str, ...] | None:
+    found = tuple(value for name, value in fields if name == parameter)
+    for value in found:
+        if not is_iri(value):
+            raise RefusedError(400, f"{parameter} is no absolute IRI: {value[:200]}")
+    return found or None
+
+
+class Endpoint:
+    """Answers queries: from the cache where the build and the query are the same, else by asking."""
+
+    def __init__(self, ask: Ask, digest: str, cache: Cache[Kept], limit: int) -> None:
+        self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
+        self.asked: dict[object, _Asked] = {}
+        self.hits = self.misses = 0
+
+    async def respond(self, request: Request) -> Response:
+        """Answer a request of the protocol."""
+        question = await read_question(request, self.limit)
+        if question is None:
+            raise RefusedError(400, "there is no query: give it as the parameter 'query'")
+        accept = request.headers.get("accept", "")
+        table, graph = choose(accept, (*RESULTS, HTML)), choose(accept, GRAPHS)
+        if question.format:
+            named = by_extension(question.format, (*RESULTS, HTML)), by_extension(question.format, GRAPHS)
+            table, graph = named if any(named) else (table, graph)
+        if table is None and graph is None:
+            known = ", ".join(item.media_type for item in (*RESULTS, *GRAPHS))
+            raise RefusedError(406, f"the formats are: {known}", {"Vary": "Accept"})
+        return await self.answer(request, question, table, graph)
+
+    async def answer(
+        self, request: Request, question: Question, table: Syntax | None, graph: Syntax | None
+    ) -> Response:
+        """Answer a question in the format that suits the kind of its answer."""
+        results = "" if table is None else RESULTS[0].media_type if table is HTML else table.media_type
+        job = Job(question.text, results, graph.media_type if graph else "", question.default, question.named)
+        reply, tag = await self.find(job, client_of(request))
+        if reply.status != "ok":
+            raise refusal(reply)
+        headers = {"Vary": "Accept", "Kgbuild-Notice": NOTICE}
+        if table is HTML and reply.media == RESULTS[0].media_type:
+            from kgbuild.server.pages import answer_page
+
+            page = answer_page(question.text, reply.body)
+            return answer(request, page, HTML.media_type, f"{tag}-html" if tag else "", headers)
+        return answer(request, reply.body, reply.media, tag, headers)
+
+    async def find(self, job: Job, client: str) -> tuple[Reply, str]:
+        """Return what became of a job, and the tag of its answer where it may be kept."""
+        if len(job.query) > _NORMALISED or not is_lasting(job.query):
+            self.misses += 1
+            return await self.ask(job, client), ""
+        text = normalise(job.query)
+        key = (self.digest, text, job.results, job.graph, job.default, job.named)
+        tag = hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        kept = self.cache.get(key)
+        if kept is not None:
+            self.hits += 1
+            return kept.reply, tag
+        self.misses += 1
+        reply = await self._once(key, job, client)
+        if reply.status in {"ok", "syntax", "service", "media", "size"}:
+            self.cache.put(key, Kept(reply))
+        return reply, tag
+
+    async def _once(self, key: object, job: Job, client: str) -> Reply:
+        """Ask a job once, however many wait for it; stop when nobody waits any more."""
+        asked = self.asked.get(key)
+        if asked is None:
+            asked = self.asked[key] = _Asked(asyncio.ensure_future(self.ask(job, client)))
+            asked.task.add_done_callback(partial(self._done, key, asked))
+        asked.waiting += 1
+        try:
+            return await asyncio.shield(asked.task)
+        finally:
+            asked.waiting -= 1
+            if not asked.waiting:
+                self._forget(key, asked)
+                asked.task.cancel()
+
+    def _done(self, key: object, asked: _Asked, _: asyncio.Future[Reply]) -> None:
+        self._forget(key, asked)
+
+    def _forget(self, key: object, asked: _Asked) -> None:
+        if self.asked.get(key) is asked:
+            del self.asked[key]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A job that is being evaluated, and how many wait for it."""
+
+    task: asyncio.Future[Reply]
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A reply in the cache."""
+
+    reply: Reply
+
+    def __len__(self) -> int:
+        return len(self.reply.body) + 500
+
+
+def refusal(reply: Reply) -> RefusedError:
+    """Turn what became of a job without an answer into what the client is told."""
+    headers = {}
+    if reply.status in _LIMIT:
+        headers["Kgbuild-Limit"] = reply.status
+    if reply.status == "busy":
+        headers["Retry-After"] = "2"
+    place = f" (line {reply.line}, column {reply.column})" if reply.line else ""
+    return RefusedError(STATUS.get(reply.status, 500), reply.message + place, headers)
+
+
+def client_of(request: Request) -> str:
+    """Return the address of a client."""
+    return request.client.host if request.client else ""
+
+
+def refused(request: Request, error: RefusedError) -> Response:
+    """Answer with a refusal."""
+    return problem(request, error.status, error.message, error.headers)
+
+
+SD: Final = "http://www.w3.org/ns/sparql-service-description#"
+
+
+def describe_service(endpoint: str, base: str) -> list[ox.Triple]:
+    """Return the SPARQL 1.1 Service Description."""
+    rdf_type = ox.NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
+    service, dataset = ox.NamedNode(endpoint), ox.NamedNode(f"{endpoint}#dataset")
+    default = ox.NamedNode(f"{endpoint}#default-graph")
+
+    def sd(name: str) -> ox.NamedNode:
+        return ox.NamedNode(SD + name)
+
+    formats = ox.NamedNode("http://www.w3.org/ns/formats/")
+    names = ("SPARQL_Results_JSON", "SPARQL_Results_XML", "SPARQL_Results_CSV", "SPARQL_Results_TSV", "Turtle",
+             "N-Triples", "JSON-LD", "RDF_XML", "TriG", "N-Quads")  # fmt: skip
+    found = [
+        ox.Triple(service, rdf_type, sd("Service")),
+        ox.Triple(service, sd("endpoint"), service),
+        ox.Triple(service, sd("supportedLanguage"), sd("SPARQL11Query")),
+        ox.Triple(service, sd("feature"), sd("UnionDefaultGraph")),
+        ox.Triple(service, sd("defaultDataset"), dataset),
+        ox.Triple(dataset, rdf_type, sd("Dataset")),
+        ox.Triple(dataset, sd("defaultGraph"), default),
+        ox.Triple(default, rdf_type, sd("Graph")),
+        ox.Triple(dataset, ox.NamedNode("http://rdfs.org/ns/void#uriSpace"), ox.Literal(base)),
+    ]
+    found += [ox.Triple(service, sd("resultFormat"), ox.NamedNode(formats.value + name)) for name in names]
+    return found

@@ -1,0 +1,191 @@
+"""The graph as tools for language models (Model Context Protocol): every answer carries certainty, source and IRI."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kgbuild.diagnostics import AbsentError, KgbuildError, UnreadableError, UsageError, did_you_mean
+from kgbuild.project import load_project
+from kgbuild.server.api import told
+from kgbuild.server.application import Application, Serving
+from kgbuild.server.jobs import Job, form_of
+from kgbuild.server.serving import bind
+from kgbuild.server.settings import NOTICE, Settings
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
+Tool = Callable[..., Awaitable[dict[str, Any]]]
+ROWS = 200
+"""Rows of an answer that a model is given."""
+INSTRUCTIONS = f"""\
+{NOTICE}
+The graph holds claims of articles, each with its certainty (asserted, probable, suggested, possible, unknown),
+modality, polarity (affirmed, negated, neutral), qualifiers, and source: who says it, in which article and sentence.
+Never repeat a claim without its certainty and its source, and cite the IRI of the claim. A claim with `presupposed`,
+`implied` or qualifiers holds only in that sense."""
+
+
+class Tools:
+    """What a model can ask; errors are sentences that say what to do instead."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    @property
+    def serving(self) -> Serving:
+        """Return the build that is served."""
+        assert self.application.current is not None
+        return self.application.current
+
+    async def search(self, text: str, limit: int = 20) -> dict[str, Any]:
+        """Find entities and claims by words in their names, aliases or statements."""
+        from kgbuild.server.records import search
+
+        views = await self.serving.records.views()
+        return {"notice": NOTICE, "results": search(views, text, max(1, min(limit, 100)))}
+
+    async def describe_entity(self, entity: str) -> dict[str, Any]:
+        """Describe an entity, given by identifier, label, alias or IRI, with every claim that names it."""
+        from kgbuild.server.records import entity_record
+
+        views = await self.serving.records.views()
+        names = {
+            name.casefold(): item
+            for item in reversed(views.entities)
+            for name in (*item.aliases, *item.labels.values(), item.slug, item.iri)
+        }
+        found = names.get(entity.casefold())
+        if found is None:
+            raise UsageError(f"there is no entity '{entity}'; {did_you_mean(entity.casefold(), names) or 'try search'}")
+        return {"notice": NOTICE, **entity_record(found)}
+
+    async def get_claim(self, claim: str) -> dict[str, Any]:
+        """Give a claim, by IRI or article/id, with certainty, polarity, source, sentence, and what data say of it."""
+        from kgbuild.server.records import claim_record
+
+        views = await self.serving.records.views()
+        found = [item for item in views.claims if claim in {item.iri, item.key, item.id}]
+        if len(found) != 1:
+            raise UsageError(f"there is {'no' if not found else 'more than one'} claim '{claim}'; try search")
+        return {"notice": NOTICE, **claim_record(found[0])}
+
+    async def list_questions(self) -> dict[str, Any]:
+        """List the questions that the graph's makers put, with their parameters."""
+        queries = self.serving.snapshot.queries.values()
+        return {
+            "notice": NOTICE,
+            "questions": [
+                {
+                    "name": query.name,
+                    "question": query.question,
+                    "parameters": [
+                        {"name": item.name, "kind": item.kind, "default": item.default, "meaning": item.doc}
+                        for item in query.parameters
+                    ],
+                }
+                for query in queries
+            ],
+        }
+
+    async def ask_question(self, name: str, parameters: dict[str, str] | None = None) -> dict[str, Any]:
+        """Ask one of the listed questions; the claims its answer names stand beside it with certainty and source."""
+        queries = self.serving.snapshot.queries
+        if name not in queries:
+            raise UsageError(f"there is no question '{name}'; {did_you_mean(name, queries) or 'try list_questions'}")
+        prefixes = self.serving.snapshot.project.prefixes
+        return await self._asked(queries[name].replayed(prefixes, parameters or {}))
+
+    async def run_sparql(self, query: str) -> dict[str, Any]:
+        """Run a read-only SPARQL query; the prefixes of the graph are known. Select the claim, so that it can be cited.
+
+        Claims have rdf:subject, rdf:predicate, rdf:object, kgb:certainty, kgb:modality, kgb:polarity, rdfs:label.
+        """
+        return await self._asked(query)
+
+    async def _asked(self, sparql: str) -> dict[str, Any]:
+        reply, _ = await self.serving.endpoint.find(Job(sparql), "model")
+        if reply.status != "ok":
+            place = f" (line {reply.line}, column {reply.column})" if reply.line else ""
+            raise UsageError(reply.message + place)
+        if form_of(sparql) == "graph":
+            return {"notice": NOTICE, "turtle": reply.body.decode("utf-8")}
+        document = await told(reply.body, self.serving.snapshot.project.base, self.serving.records)
+        rows = document.get("results", {}).get("bindings", [])
+        if len(rows) > ROWS:
+            document["results"]["bindings"] = rows[:ROWS]
+            kept = {term["value"] for row in rows[:ROWS] for term in row.values()}
+            document["claims"] = {iri: claim for iri, claim in document.get("claims", {}).items() if iri in kept}
+            document["cut"] = f"these are the first {ROWS} of {len(rows)} rows; ask for fewer with LIMIT and OFFSET"
+        return document
+
+
+def make_server(application: Application) -> MCPServer[Any]:
+    """Return a server of the Model Context Protocol with all tools."""
+    try:
+        from mcp.server.mcpserver import MCPServer
+    except ImportError as error:
+        raise AbsentError("kgbuild mcp needs the package mcp: pip install 'kgbuild[mcp]'") from error
+
+    @contextlib.asynccontextmanager
+    async def life(_: MCPServer[Any]) -> AsyncIterator[None]:
+        await application.start()
+        try:
+            yield
+        finally:
+            await application.stop()
+
+    title = application.project.title
+    server: MCPServer[Any] = MCPServer("kgbuild", title, instructions=INSTRUCTIONS, lifespan=life, log_level="ERROR")
+    tools = Tools(application)
+    for tool in (tools.search, tools.describe_entity, tools.get_claim, tools.list_questions, tools.ask_question):
+        server.add_tool(_telling(tool))
+    server.add_tool(_telling(tools.run_sparql))
+    return server
+
+
+def _telling(tool: Tool) -> Tool:
+    """Let a tool tell the model what was wrong with its call."""
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    @functools.wraps(tool)
+    async def told_of_mistakes(*args: Any, **arguments: Any) -> dict[str, Any]:
+        try:
+            return await tool(*args, **arguments)
+        except KgbuildError as error:
+            raise ToolError(str(error)) from None
+
+    return told_of_mistakes
+
+
+def mcp(start: Path | str = ".", settings: Settings | None = None, *, http: bool = False) -> None:
+    """Serve the build of a project to language models, over standard input and output, or over HTTP at `/mcp`."""
+    import anyio
+
+    settings = settings or Settings()
+    project = load_project(Path(start))
+    if not (project.build / "report.json").is_file():
+        raise UnreadableError(f"no build at {project.build}: run `kgbuild build` first")
+    if not http:
+        server = make_server(Application(project, settings, project.build))
+        anyio.run(server.run_stdio_async)
+        return
+    with bind(settings.host, settings.port) as listening:
+        settings = replace(settings, port=listening.getsockname()[1])
+        _run_http(Application(project, settings, project.build), listening)
+
+
+def _run_http(application: Application, listening: socket.socket) -> None:
+    import uvicorn
+
+    server = make_server(application)
+    app = server.streamable_http_app(stateless_http=True, json_response=True, host=application.settings.host)
+    print(f"serving {application.local}mcp (Ctrl-C stops)", file=sys.stderr, flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run(sockets=[listening])

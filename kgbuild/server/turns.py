@@ -1,0 +1,100 @@
+"""Whose turn it is: a bounded queue that serves clients in rotation, with a second lane for queries that take long.
+
+A query starts in the short lane. When it has run for a moment it moves to the long lane, if there is a place, so that
+quick queries do not wait behind slow ones. One client may hold all places but one, and a quarter of the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+
+
+class BusyError(Exception):
+    """The queue is full."""
+
+
+class Turn:
+    """A place to run, until it is released."""
+
+    def __init__(self, turns: Turns, client: str) -> None:
+        self.turns, self.client, self.long = turns, client, False
+
+    def lengthen(self) -> None:
+        """Move to the long lane, if there is a place there."""
+        if not self.long and self.turns.running_long < self.turns.long:
+            self.long = True
+            self.turns.running_short -= 1
+            self.turns.running_long += 1
+            self.turns.grant()
+
+    def release(self) -> None:
+        """Give the place up."""
+        if self.long:
+            self.turns.running_long -= 1
+        else:
+            self.turns.running_short -= 1
+        self.turns.held[self.client] -= 1
+        if not self.turns.held[self.client]:
+            del self.turns.held[self.client]
+        self.turns.grant()
+
+
+class Turns:
+    """Places to run, and the queue for them."""
+
+    def __init__(self, short: int, long: int, queue: int) -> None:
+        self.short, self.long, self.queue = short, long, queue
+        self.each = max(1, short + long - 1)
+        self.each_waiting = max(1, queue // 4)
+        self.running_short = self.running_long = 0
+        self.held: Counter[str] = Counter()
+        self.waiting: OrderedDict[str, deque[asyncio.Future[Turn]]] = OrderedDict()
+
+    @property
+    def depth(self) -> int:
+        """Return how many wait."""
+        return sum(map(len, self.waiting.values()))
+
+    async def take(self, client: str) -> Turn:
+        """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full."""
+        if not self.waiting and self.running_short < self.short and self.held[client] < self.each:
+            return self._start(client)
+        line = self.waiting.setdefault(client, deque())
+        if len(line) >= self.each_waiting or self.depth >= self.queue:
+            self._drop_empty(client)
+            raise BusyError
+        future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        line.append(future)
+        self.grant()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                future.result().release()
+            elif future in self.waiting.get(client, ()):
+                self.waiting[client].remove(future)
+                self._drop_empty(client)
+            raise
+
+    def grant(self) -> None:
+        """Give free places to those who wait, one client after the other."""
+        while self.running_short < self.short:
+            client = next((name for name in self.waiting if self.held[name] < self.each), None)
+            if client is None:
+                return
+            future = self.waiting[client].popleft()
+            self.waiting.move_to_end(client)
+            self._drop_empty(client)
+            if future.cancelled():
+                continue
+            future.set_result(self._start(client))
+
+    def _start(self, client: str) -> Turn:
+        self.running_short += 1
+        self.held[client] += 1
+        return Turn(self, client)
+
+    def _drop_empty(self, client: str) -> None:
+        if client in self.waiting and not self.waiting[client]:
+            del self.waiting[client]

@@ -1,0 +1,99 @@
+"""A worker process: opens the store of a build, gives up what it does not need, and answers jobs until told to stop.
+
+The process can be killed at any time. It cannot open files or sockets once it is ready (so that no query reaches
+out), takes no more memory than allowed, and ends by itself when its job outlives the limit or its server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import pyoxigraph as ox
+
+from kgbuild.server.jobs import HEAD, Job, Reply, evaluate, pack, pack_reply
+
+NICENESS = 2
+
+
+def main() -> None:
+    """Serve jobs from standard input, as the settings in the first argument say."""
+    settings = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    tied = _tie()
+    os.fchdir(settings["folder"])
+    try:
+        store = ox.Store.read_only("store")
+    except OSError as error:
+        _send(sys.stdout.buffer, pack({"status": "gone", "message": str(error)}))
+        return
+    _confine(settings["memory"], services=settings["services"])
+    _send(sys.stdout.buffer, pack({"status": "ready"}))
+    while (job := _receive(sys.stdin.buffer)) is not None:
+        if not tied:
+            signal.setitimer(signal.ITIMER_REAL, settings["seconds"] + 1)
+        reply = evaluate(
+            store, job, settings["prefixes"], settings["rows"], settings["bytes"], services=settings["services"]
+        )
+        if not tied:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        _answer(reply)
+
+
+def _answer(reply: Reply) -> None:
+    _send(sys.stdout.buffer, pack_reply(reply))
+
+
+def _send(stream: BinaryIO, data: bytes) -> None:
+    stream.write(data)
+    stream.flush()
+
+
+def _receive(stream: BinaryIO) -> Job | None:
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    size, _ = HEAD.unpack(head)
+    found = json.loads(stream.read(size))
+    for name in ("default", "named"):
+        found[name] = None if found[name] is None else tuple(found[name])
+    return Job(**found)
+
+
+def _tie() -> bool:
+    """End with the server, even in the middle of a job (Linux prctl); return False where the system cannot."""
+    import ctypes
+
+    parent_death_signal = 1
+    try:
+        return int(ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)) == 0
+    except (AttributeError, OSError):
+        return False
+
+
+def _confine(memory: int, *, services: bool) -> None:
+    """Bound the memory that is left to take; let no more files or sockets be opened."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+        most = pages * resource.getpagesize() + memory
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    if not services:
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))
+
+
+if __name__ == "__main__":
+    main()
