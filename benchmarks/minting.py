@@ -17,7 +17,8 @@ import rdflib
 
 from kgbuild.compilation import compile_project
 from kgbuild.mint import context_of
-from kgbuild.shards import compile_shard, nquads, plan
+from kgbuild.moulds import Minter
+from kgbuild.shards import compile_shard, plan
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,8 +31,9 @@ def main(count: int) -> None:
     claims = tuple(replace(pattern[n % len(pattern)], id=f"{pattern[n % len(pattern)].id}-{n}") for n in range(count))
 
     def ours() -> str:
-        shards = [compile_shard(shard) for shard in plan(claims, context, 1000)]
-        return "".join(nquads(item.quads) for shard in shards for item in shard.nanopublications)
+        minter = Minter(context)
+        shards = [compile_shard(shard, minter) for shard in plan(claims, context, 1000)]
+        return "".join([item.text for shard in shards for item in shard.nanopublications])
 
     text, taken = timed(ours)
     lines = sorted(text.splitlines())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kgbuild.explanations import explain
     from kgbuild.graph import KnowledgeGraph, load, query
     from kgbuild.linking import link
+    from kgbuild.pushing import push
     from kgbuild.starting import init
     from kgbuild.testing import test
     from kgbuild.verification import verify
@@ -33,6 +34,7 @@ __all__ = [
     "init",
     "link",
     "load",
+    "push",
     "query",
     "test",
     "verify",
@@ -49,6 +51,7 @@ _HOMES = {
     "init": "starting",
     "link": "linking",
     "load": "graph",
+    "push": "pushing",
     "query": "graph",
     "test": "testing",
     "verify": "verification",

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemap
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
 from kgbuild.inference import GRAPH, with_inferred
+from kgbuild.large import Part, grouped
 from kgbuild.pool import default_jobs
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
@@ -34,6 +35,7 @@ from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
 
 RESOURCE_FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
 _FILE_LIMIT = 255
+_QUADS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Plan:
     files: dict[str, bytes]
     figures: Figures
     notes: tuple[str, ...] = ()
+    parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
 
 
 def check(
@@ -88,9 +91,10 @@ def check(
     texts: Mapping[str, Path] | None = None,
     engine: str = "auto",
     timings: Timings | None = None,
+    jobs: int | None = None,
 ) -> Built:
     """Do everything a build does but writing; raise `FindingsError` at the gate of a broken stage."""
-    compilation = compile_project(start, texts=texts, engine=engine, timings=timings)
+    compilation = compile_project(start, texts=texts, engine=engine, timings=timings, jobs=jobs)
     plan = plan_build(compilation, render=False)
     return Built(
         compilation.project,
@@ -111,6 +115,7 @@ def build(
     force: bool = False,
     infer: bool | None = None,
     timings: Timings | None = None,
+    jobs: int | None = None,
 ) -> Built:
     """Check a project and write its `build/` folder; a build whose inputs did not change is not made again.
 
@@ -126,10 +131,16 @@ def build(
         if not force and (last := _unchanged(project, inputs)) is not None:
             figures, report, used, notes = last
             return Built(project, figures, report, timings, used, unchanged=True, notes=notes)
-        compilation = compile_project(project.root, texts=texts, engine=engine, timings=timings)
-        plan = plan_build(compilation, infer=infer)
-        with timings.stage("write"):
-            _write(compilation, plan, inputs, infer)
+        store = _large_store(project)
+        try:
+            compilation = compile_project(
+                project.root, texts=texts, engine=engine, timings=timings, jobs=jobs, folder=store
+            )
+            plan = plan_build(compilation, infer=infer)
+            with timings.stage("write"):
+                _write(compilation, plan, inputs, infer)
+        finally:
+            shutil.rmtree(store, ignore_errors=True)
     return Built(
         project,
         plan.figures,
@@ -157,7 +168,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
     material = Material(compilation, infer)
     with timings.stage("query"):
         queries = read_queries(project, report)
-        answers = [(query, run(query, compilation.store, project.prefixes, report)) for query in queries]
+        answers = [(query, run(query, compilation.whole, project.prefixes, report)) for query in queries]
         gate(report)
         asked = [(query, answer) for query, answer in answers if answer is not None]
     with timings.stage("export"):
@@ -184,9 +195,20 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         check_links(pages, [*files, "SHA256SUMS"], report)
         gate(report)
         files |= pages
+        parts = {f"data/{name}": group for name, group in grouped(compilation.parts, _QUADS).items()}
         if render:
-            files["SHA256SUMS"] = _sums(files)
-    return Plan(files, _figures(compilation, len(asked), len(pages)), tuple(material.notes))
+            files["SHA256SUMS"] = _sums(files, parts)
+    notes = (*material.notes, *_large_notes(compilation, parts))
+    return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts)
+
+
+def _large_notes(compilation: Compilation, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
+    """Say of each large dataset where its statements are."""
+    for large in compilation.sources.large:
+        inside = {path: group for path, group in parts.items() if group[0].dataset == large.dataset}
+        count = sum(part.statements for group in inside.values() for part in group)
+        files = f"{len(inside)} file{'' if len(inside) == 1 else 's'} data/{large.dataset}-….nq.gz"
+        yield f"{count:,} statements of {large.dataset} stand in the store and in {files}, not on pages"
 
 
 def _resources(material: Material) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -310,16 +332,20 @@ def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:
         entities=len(sources.entities),
         mappings=sum(len(mapping_set.mappings) for mapping_set in sources.mappings),
         plain=len(frozenset().union(*(shard.asserted for shard in compilation.shards))),
-        quads=compilation.nquads.count(b"\n"),
+        quads=compilation.nquads.count(b"\n") + sum(part.quads for part in compilation.parts),
         queries=queries,
         pages=pages,
         anchors=dict(sorted(states.items())),
     )
 
 
-def _sums(files: Mapping[str, bytes]) -> bytes:
-    lines = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in sorted(files.items())]
-    return "".join(lines).encode("utf-8")
+def _sums(files: Mapping[str, bytes], parts: Mapping[str, tuple[Part, ...]]) -> bytes:
+    sums = {path: hashlib.sha256(data) for path, data in files.items()}
+    for path, group in parts.items():
+        sums[path] = hashlib.sha256()
+        for part in group:
+            sums[path].update(part.file.read_bytes())
+    return "".join([f"{digest.hexdigest()}  {path}\n" for path, digest in sorted(sums.items())]).encode("utf-8")
 
 
 def _write(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> None:
@@ -338,10 +364,11 @@ def _write(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> No
         for path in dumps:
             (site / path).write_bytes(plan.files[path])
         with ThreadPoolExecutor(1) as beside:
-            stored = beside.submit(OxigraphStore.write, aside / "store", *(site / path for path in dumps))
+            stored = beside.submit(_write_store, compilation, aside / "store", [site / path for path in dumps])
             for path, data in plan.files.items():
                 if path not in dumps:
                     (site / path).write_bytes(data)
+            _write_parts(site, plan.parts)
             (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs, infer))
             stored.result()
         _swap(aside, project.build, old)
@@ -352,6 +379,24 @@ def _write(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> No
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+
+
+def _write_store(compilation: Compilation, folder: Path, dumps: list[Path]) -> None:
+    """Write the store, or put the one of a project with large datasets where it belongs."""
+    if compilation.parts:
+        compilation.whole.add_all(path.read_bytes() for path in dumps[1:])
+        compilation.whole.flush()
+        _large_store(compilation.project).rename(folder)
+    else:
+        OxigraphStore.write(folder, *dumps)
+
+
+def _write_parts(site: Path, parts: Mapping[str, tuple[Part, ...]]) -> None:
+    """Write each file of a large dataset: gzip members one after the other are one gzip file (RFC 1952 §2.2)."""
+    for path, group in parts.items():
+        with open(site / path, "wb") as file:
+            for part in group:
+                file.write(part.file.read_bytes())
 
 
 def _report_json(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> bytes:
@@ -372,6 +417,10 @@ def _report_json(compilation: Compilation, plan: Plan, inputs: str, infer: bool)
 
 def _aside(project: Project) -> Path:
     return project.build.with_name(f".{project.build.name}.new")
+
+
+def _large_store(project: Project) -> Path:
+    return project.build.with_name(f".{project.build.name}.store")
 
 
 def _old(project: Project) -> Path:
@@ -409,6 +458,7 @@ def _recover(project: Project) -> None:
         old.rename(project.build)
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(_aside(project), ignore_errors=True)
+    shutil.rmtree(_large_store(project), ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -479,7 +529,7 @@ def open_store(start: Path | str = ".", *, infer: bool | None = None, services: 
     infer = project.infer if infer is None else infer
     folder = current_store(project)
     if folder is None:
-        store, inferred = compile_project(project.root).store, False
+        store, inferred = compile_project(project.root).whole, False
     else:
         store, inferred = OxigraphStore.open(folder), _last_report(project).get("inferred") is True
     if inferred and not infer:

@@ -244,7 +244,7 @@ def known_records(sources: Sources, report: Report) -> None:
                     span = statement.place.of(f"record[{number}]")
                     hint = did_you_mean(name, known) or "describe it in the table of records"
                     report.add("KG702", f"unknown source record '{name}'", span, hint=hint)
-        for record in dataset.records:
+        for record in () if dataset.large else dataset.records:
             if record.id not in used:
                 message = f"no statement is taken from the record '{record.id}'"
                 report.add("KG708", message, record.place.of("id"), hint="state what it says, or remove it")
@@ -255,6 +255,7 @@ def known_judgements(sources: Sources, report: Report) -> None:
     articles = {article.id for article in sources.articles}
     claims = {claim.key for claim in sources.claims}
     statements = {statement.key for statement in statements_of(sources)}
+    large = {dataset.id for dataset in sources.datasets if dataset.large}
     judged: dict[tuple[str, str], Place] = {}
     for alignments in sources.alignments:
         article = alignments.article
@@ -269,7 +270,7 @@ def known_judgements(sources: Sources, report: Report) -> None:
                 own = [name.partition("/")[2] for name in claims if name.startswith(f"{article}/")]
                 name = alignment.claim.removeprefix(f"{article}/")
                 report.add("KG208", f"unknown claim '{name}'", place.of("claim"), hint=did_you_mean(name, own))
-            if alignment.statement not in statements:
+            if alignment.statement not in statements and alignment.statement.partition("/")[0] not in large:
                 hint = did_you_mean(alignment.statement, statements) or "name it as dataset/id"
                 message = f"unknown dataset statement '{alignment.statement}'"
                 report.add("KG704", message, place.of("statement"), hint=hint)

@@ -36,6 +36,10 @@ examples:
   kgbuild query -e 'SELECT ?food WHERE { ?food mr:sourceOf id:magnesium }' --format csv
   kgbuild query --with foods.csv -e 'SELECT ?name ?mg WHERE { ?row foods:name ?name ; foods:magnesium ?mg }'"""
 
+PUSH_HELP: Final = """\
+Nanopublications are loaded under their own names; all other graphs are put in place together at the end, and what the
+build no longer holds below its base is dropped. A push that was interrupted goes on where it stopped. User and password
+come from the environment (KGBUILD_PUSH_USER, KGBUILD_PUSH_PASSWORD) or from a file, never from the command line."""
 EXPORT_HELP: Final = """\
 formats:
   trig nquads turtle jsonld rdfxml       RDF 1.1
@@ -44,7 +48,8 @@ formats:
   inferred                               N-Quads: what follows from the plain triples, and no more
   kgx-nodes kgx-edges kgx-readme         KGX (Biolink), every edge with its certainty
   sssom sssom-ontology                   mapping sets
-  context dcat citation ro-crate croissant   context and records of the release"""
+  context dcat citation ro-crate croissant   context and records of the release
+  schema csvw                            source format as JSON Schema, its tables as CSVW metadata"""
 
 
 SERVE_HELP: Final = """\
@@ -106,6 +111,8 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--engine", choices=("auto", "pyshacl"), default="auto", help=engines)
         texts = "local copy of an article's text, to verify its anchors"
         made.add_argument("--text", metavar="[ARTICLE=]FILE", action="append", default=[], help=texts)
+        jobs = "processes for large datasets (default: one for each processor)"
+        made.add_argument("--jobs", type=_count, metavar="N", help=jobs)
         made.add_argument("--timings", action="store_true", help="print where the time goes")
     build.add_argument("--force", action="store_true", help="build even when nothing changed")
     _add_infer(build, "put the inferred graph into the store and into an edition of its own (default: the setting)")
@@ -180,11 +187,26 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("paths", nargs="+", metavar="PATH", help="a file of RDF, or a folder such as build/site")
     _add_findings(verify)
 
+    push = command("push", _push, "load the build into a SPARQL 1.1 store, and verify it there", PUSH_HELP)
+    push.add_argument("endpoint", metavar="ENDPOINT", help="address of the store, or of its SPARQL endpoint")
+    kinds = ("auto", "oxigraph", "virtuoso", "sparql")
+    push.add_argument("--store", choices=kinds, default="auto", help="kind of store (default: as its answer tells)")
+    push.add_argument("--update", metavar="URL", help="address for updates, where it is not the usual one")
+    push.add_argument("--credentials", metavar="FILE", help="file with user and password, a line each")
+    push.add_argument("--chunk", type=int, metavar="N", help="quads sent at once")
+    push.add_argument("--again", action="store_true", help="send everything, whatever arrived before")
+
     explain = command("explain", _explain, "tell what a code means, or why a triple holds", EXPLAIN_HELP)
     explain.add_argument(
         "what", nargs="*", metavar="CODE|TRIPLE", help="such as KG204, S20 or 'id:kale mr:sourceOf id:magnesium'"
     )
     return top
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1000:
+        raise argparse.ArgumentTypeError(f"a number of processes from 1, not '{text}'")
+    return int(text)
 
 
 def _add_serving(made: argparse.ArgumentParser) -> None:
@@ -334,7 +356,7 @@ def _check(options: argparse.Namespace) -> int:
     from kgbuild.building import check
 
     with _progress() as timings:
-        built = check(options.project, texts=_texts(options), engine=options.engine, timings=timings)
+        built = check(options.project, texts=_texts(options), engine=options.engine, timings=timings, jobs=options.jobs)
     return _built(options, built)
 
 
@@ -350,6 +372,7 @@ def _build(options: argparse.Namespace) -> int:
             force=options.force,
             infer=options.infer,
             timings=timings,
+            jobs=options.jobs,
         )
     return _built(options, built)
 
@@ -604,6 +627,37 @@ def _link(options: argparse.Namespace) -> int:
     entities = len({found.entity for found in linked.proposals})
     made = f"{_counted(len(linked.proposals), 'proposal')} for {entities} entities"
     print(f"{made} among {_counted(linked.terms, 'term')}; read each before it is kept", file=sys.stderr)
+    return 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    from kgbuild.diagnostics import UsageError
+    from kgbuild.pushing import PASSWORD, USER, push, read_credentials
+
+    if options.chunk is not None and options.chunk < 1:
+        raise UsageError("--chunk is a number of quads from 1")
+    credentials = read_credentials(Path(options.credentials)) if options.credentials else None
+    if credentials is None and os.environ.get(USER):
+        credentials = os.environ[USER], os.environ.get(PASSWORD, "")
+    with _progress() as timings:
+        done = push(
+            options.endpoint,
+            options.project,
+            kind=options.store,
+            update=options.update,
+            credentials=credentials,
+            chunk=options.chunk,
+            again=options.again,
+            progress=timings.announce,
+        )
+    where = f", {done.resumed} of them before" if done.resumed else ""
+    print(f"pushed {done.quads:,} quads in {done.graphs:,} graphs ({done.chunks} chunks{where})", file=sys.stderr)
+    for difference in done.differences:
+        print(f"differs: {difference}", file=sys.stderr)
+    if done.differences:
+        print("the store does not hold the build; push it --again", file=sys.stderr)
+        return 1
+    print("verified: counts of all graphs, and a sample of nanopublications word by word", file=sys.stderr)
     return 0
 
 

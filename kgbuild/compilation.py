@@ -5,6 +5,9 @@ A stage reports all it finds; the next does not start on a broken one.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +17,13 @@ from pathlib import Path
 from kgbuild import describe, tiers
 from kgbuild.checks import check_sources
 from kgbuild.diagnostics import FindingsError, Report, UsageError
+from kgbuild.large import Part, compile_large, locate
+from kgbuild.lines import nquads, ntriples, without_graphs
 from kgbuild.mint import Nanopublication, context_of, index
+from kgbuild.moulds import Minter
+from kgbuild.pool import default_jobs
 from kgbuild.project import Project, load_project
-from kgbuild.shards import CompiledShard, compile_shard, nquads, ntriples, plan
+from kgbuild.shards import CompiledShard, compile_shard, plan
 from kgbuild.sources import Sources, read_sources
 from kgbuild.store import OxigraphStore
 from kgbuild.trusty import Quad
@@ -57,7 +64,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """A compiled project: its sources, its quads by graph, and what was found."""
+    """A compiled project: its sources, its quads by graph, and what was found.
+
+    `store` holds all but the statements of large datasets, which are in `parts`; `whole` holds everything.
+    """
 
     project: Project
     sources: Sources
@@ -72,6 +82,8 @@ class Compilation:
     origins: Origins
     report: Report
     timings: Timings
+    whole: OxigraphStore
+    parts: tuple[Part, ...] = ()
 
     @property
     def quads(self) -> tuple[Quad, ...]:
@@ -91,8 +103,13 @@ def compile_project(
     texts: Mapping[str, Path] | None = None,
     engine: str = "auto",
     timings: Timings | None = None,
+    jobs: int | None = None,
+    folder: Path | None = None,
 ) -> Compilation:
     """Compile the project at or above `start` in memory; raise `FindingsError` at the gate of a broken stage.
+
+    Large datasets are compiled in `jobs` processes (one for each processor) and loaded into a store on disk, in
+    `folder` or where temporary files go.
 
     `texts` gives local copies of articles' texts, by article id, against which anchors are verified. `engine` is `auto`
     (fast screen, pySHACL as judge) or `pyshacl` (pySHACL alone, over the whole graph at once).
@@ -110,7 +127,8 @@ def compile_project(
         gate(report)
     with timings.stage("mint"):
         context = context_of(sources)
-        shards = tuple(compile_shard(shard) for shard in plan(sources.claims, context, project.shard))
+        minter = Minter(context)
+        shards = tuple(compile_shard(shard, minter) for shard in plan(sources.claims, context, project.shard))
         made = [item for shard in shards for item in shard.nanopublications]
         recorded = max((article.recorded for article in sources.articles), default="1970-01-01")
         creator = (
@@ -119,19 +137,24 @@ def compile_project(
         whole = index(made, context, recorded, creator)
     with timings.stage("describe"):
         descriptions = tuple(sorted(set(_descriptions(sources, shards, whole, recorded))))
-        text = "".join([nquads(item.quads) for item in (*made, whole)]) + nquads(descriptions)
+        text = "".join([item.text for item in (*made, whole)]) + nquads(descriptions)
         data = text.encode("utf-8")
     with timings.stage("load"):
         store = OxigraphStore.of(data)
-    with timings.stage("validate"):
+    with timings.stage("large" if sources.large else "shapes"):
         shapes = load_shapes(sources.ontology.shapes, report)
+        everything, parts = _load_large(sources, shapes, engine, store, data, folder, jobs, report, timings)
+        gate(report)
+    with timings.stage("validate"):
         try:
-            violations = _validate(shards, whole, descriptions, shapes, store, engine, report)
+            large = everything if parts else None
+            violations = _validate(shards, whole, descriptions, shapes, store, large, engine, report)
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
             raise
         origins = origins_of(sources, ((item.iri, item.claim) for item in made))
+        origins.places.update(locate(sources, [violation.focus for violation in violations]))
         report_violations(violations, shapes, origins, project, report)
         gate(report)
     return Compilation(
@@ -148,7 +171,47 @@ def compile_project(
         origins=origins,
         report=report,
         timings=timings,
+        whole=everything,
+        parts=parts,
     )
+
+
+def _load_large(
+    sources: Sources,
+    shapes: Shapes,
+    engine: str,
+    store: OxigraphStore,
+    data: bytes,
+    folder: Path | None,
+    jobs: int | None,
+    report: Report,
+    timings: Timings,
+) -> tuple[OxigraphStore, tuple[Part, ...]]:
+    """Compile the large datasets and load them into a store beside all the rest; without any, the store is whole."""
+    if not sources.large:
+        return store, ()
+    parts: list[Part] = []
+    kept = kept_shards(sources.project)
+    made = compile_large(sources, shapes, engine, kept, jobs or default_jobs(), report, timings.announce)
+
+    def pieces(first: Part | None) -> Iterator[bytes]:
+        yield data
+        for part in made if first is None else itertools.chain([first], made):
+            parts.append(part)
+            if not report.has_errors:
+                yield gzip.decompress(part.file.read_bytes())
+
+    with contextlib.closing(made):
+        # the processes start with the first part, before the store does: its threads must not be there at a fork
+        first = next(made, None)
+        whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
+        whole.add_all(pieces(first))
+    return whole, tuple(parts)
+
+
+def kept_shards(project: Project) -> Path:
+    """Return the folder in which compiled shards are kept for the next build."""
+    return project.build.with_name(f".{project.build.name}.shards")
 
 
 def gate(report: Report) -> None:
@@ -183,6 +246,7 @@ def _validate(
     descriptions: tuple[Quad, ...],
     shapes: Shapes,
     store: OxigraphStore,
+    large: OxigraphStore | None,
     engine: str,
     report: Report,
 ) -> set[Violation]:
@@ -190,13 +254,13 @@ def _validate(
     described = ntriples(descriptions)
     if engine == "pyshacl":
         every = [item for shard in shards for item in shard.nanopublications]
-        data = described + "".join([ntriples(item.quads) for item in (*every, whole)])
+        data = described + "".join([without_graphs(item.text) for item in (*every, whole)])
         return judge(data, shapes.whole)
     screen = Screen(shapes, engine)
-    violations = check_rules(shapes, store, report)
+    violations = check_rules(shapes, store, report, large)
     if not shards:
-        violations |= screen.violations(described + ntriples(whole.quads))
+        violations |= screen.violations(described + without_graphs(whole.text))
     for shard in shards:
-        data = described + "".join([ntriples(item.quads) for item in shard.nanopublications])
+        data = described + "".join([without_graphs(item.text) for item in shard.nanopublications])
         violations |= screen.violations(data)
     return violations

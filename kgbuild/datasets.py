@@ -189,6 +189,7 @@ class Dataset:
     sources: tuple[str, ...] = ()
     statements: tuple[DatasetStatement, ...] = ()
     records: tuple[SourceRecord, ...] = ()
+    large: bool = False
 
     def places(self) -> Iterator[tuple[str, Place]]:
         """Return the key (dataset/id) and the place of each record and statement."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kgbuild.shards import nquads
+from kgbuild.lines import nquads
 from kgbuild.store import OxigraphStore, Solutions, Store
 from kgbuild.terms import OWL, PREFIXES, PROV, RDFS, XSD, expand, literal
 from kgbuild.trusty import Quad

@@ -1,16 +1,18 @@
 """Claims become RDF: one nanopublication each, as N-Quads text with a trusty URI, and the plain triples it licenses.
 
-Pure: claims and a context in, text and origins out. No clock, no files, no network, no blank nodes.
+Pure: claims and a context in, text and origins out. No clock, no files, no network, no blank nodes. What a claim
+becomes is written once, as quads; `moulds` makes of it a text to fill for claims of the same shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from kgbuild import terms
 from kgbuild.claims import EVIDENCE_TYPE, KINDS, PLAIN_KINDS, Claim, Qualifier, Quantity
+from kgbuild.lines import nquads, quads_of
 from kgbuild.ontology import Concept
 from kgbuild.sources import Sources
 from kgbuild.terms import BIOLINK, DCTERMS, KGB, KGBUILD, NP, NPX, PROV, RDF, RDFS, SCHEMA, SKOS, XSD, literal
@@ -53,11 +55,16 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Nanopublication:
-    """One minted claim: the IRIs and the quads, sorted."""
+    """One minted claim: the IRIs and the N-Quads lines, sorted by graph, subject, predicate and object."""
 
     claim: str
     iri: str
-    quads: tuple[Quad, ...]
+    text: str
+
+    @property
+    def quads(self) -> tuple[Quad, ...]:
+        """Return the quads, in the order of the lines."""
+        return tuple(quads_of(self.text))
 
 
 def context_of(sources: Sources) -> Context:
@@ -76,6 +83,11 @@ def context_of(sources: Sources) -> Context:
 
 def mint(claim: Claim, context: Context) -> Nanopublication:
     """Mint the nanopublication of a claim (nanopub.net guidelines; four graphs, trusty URI)."""
+    return nanopublication(claim.key, context.base, draft(claim, context))
+
+
+def draft(claim: Claim, context: Context) -> list[Quad]:
+    """Return the quads of a claim's nanopublication, with `\\0` where its code will stand."""
     article = context.articles[claim.article]
     me = f"<{context.base}claim/{claim.key}>"
     assertion = _assertion(claim, me, article.language, context)
@@ -88,21 +100,20 @@ def mint(claim: Claim, context: Context) -> Nanopublication:
         (f"<{NPX}introduces>", me),
         (f"<{NPX}wasCreatedWith>", f"<{KGBUILD}>"),
     ]
-    return nanopublication(claim.key, context.base, assertion, provenance, publication)
+    return four_graphs(context.base, assertion, provenance, publication)
 
 
-def nanopublication(
-    name: str,
+def four_graphs(
     base: str,
     assertion: Iterable[tuple[str, str, str]],
     provenance: Iterable[tuple[str, str]],
     publication: Iterable[tuple[str, str]],
-) -> Nanopublication:
-    """Put assertion, provenance and publication info into their graphs and name the whole by its content."""
+) -> list[Quad]:
+    """Put assertion, provenance and publication info into the graphs of a nanopublication."""
     own = f"{base}np/{HOLE}"
     me, head = f"<{own}>", f"<{own}#Head>"
     said, known, about = f"<{own}#assertion>", f"<{own}#provenance>", f"<{own}#pubinfo>"
-    quads = [
+    return [
         (head, me, TYPE, f"<{NP}Nanopublication>"),
         (head, me, f"<{NP}hasAssertion>", said),
         (head, me, f"<{NP}hasProvenance>", known),
@@ -111,9 +122,13 @@ def nanopublication(
         *((known, said, predicate, target) for predicate, target in provenance),
         *((about, me, predicate, target) for predicate, target in publication),
     ]
+
+
+def nanopublication(name: str, base: str, quads: Collection[Quad]) -> Nanopublication:
+    """Name quads by their content."""
     code = artifact_code(quads)
-    named = sorted({tuple(term.replace(HOLE, code) for term in quad) for quad in quads})
-    return Nanopublication(name, f"{base}np/{code}", tuple(named))  # type: ignore[arg-type]  # four terms each
+    named: set[Quad] = {tuple(term.replace(HOLE, code) for term in quad) for quad in quads}  # type: ignore[misc]
+    return Nanopublication(name, f"{base}np/{code}", nquads(sorted(named)))
 
 
 def index(
@@ -130,7 +145,7 @@ def index(
         (f"<{NPX}wasCreatedWith>", f"<{KGBUILD}>"),
     ]
     provenance = [(f"<{PROV}wasAttributedTo>", _entity(creator, context))]
-    return nanopublication("index", context.base, elements, provenance, publication)
+    return nanopublication("index", context.base, four_graphs(context.base, elements, provenance, publication))
 
 
 def plain_triple(claim: Claim, context: Context) -> tuple[str, str, str] | None:

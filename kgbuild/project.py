@@ -22,6 +22,7 @@ SETTINGS = {
     "license": "IRI of the licence of the data",
     "version": "version of the data",
     "shard": "claims compiled at a time (1000)",
+    "large": "statements of a dataset beyond which they are compiled in shards and have no pages (20000)",
     "infer": "true: queries and the store of the build know the inferred graph (false)",
 }
 _REQUIRED = ("base", "prefix", "title", "license")
@@ -42,6 +43,7 @@ class Project:
     languages: tuple[str, ...] = ()
     version: str = "0.0.0"
     shard: int = 1000
+    large: int = 20_000
     infer: bool = False
 
     @property
@@ -167,7 +169,7 @@ def _settings(root: Path, source: Source, whole: bool, report: Report) -> Projec
 
 def _fits(source: Source, section: str, key: str, value: Any, report: Report) -> bool:
     wrong = None
-    if key == "shard":
+    if key in {"shard", "large"}:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             wrong = "a whole number from 1"
     elif key == "infer":

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kgbuild.claims import Claim
-from kgbuild.mint import Context, Nanopublication, mint, plain_triple
-from kgbuild.trusty import Quad
+from kgbuild.mint import Context, Nanopublication, plain_triple
+from kgbuild.moulds import Minter
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +37,12 @@ def plan(claims: tuple[Claim, ...], context: Context, size: int) -> Iterator[Sha
         yield Shard(number, claims[start : start + size], context)
 
 
-def compile_shard(shard: Shard) -> CompiledShard:
-    """Mint every claim of a shard."""
+def compile_shard(shard: Shard, minter: Minter | None = None) -> CompiledShard:
+    """Mint every claim of a shard; a `minter` of the same context keeps its moulds from shard to shard."""
+    minter = minter or Minter(shard.context)
     triples = (plain_triple(claim, shard.context) for claim in shard.claims)
     return CompiledShard(
         number=shard.number,
-        nanopublications=tuple(mint(claim, shard.context) for claim in shard.claims),
+        nanopublications=tuple(map(minter.mint, shard.claims)),
         asserted=frozenset(triple for triple in triples if triple is not None),
     )
-
-
-def nquads(quads: Iterator[Quad] | tuple[Quad, ...] | list[Quad]) -> str:
-    """Write quads as N-Quads lines, in their order.
-
-    >>> nquads([("<g:>", "<s:>", "<p:>", '"o"')])
-    '<s:> <p:> "o" <g:> .\\n'
-    """
-    return "".join([f"{subject} {predicate} {target} {graph} .\n" for graph, subject, predicate, target in quads])
-
-
-def ntriples(quads: Iterator[Quad] | tuple[Quad, ...] | list[Quad]) -> str:
-    """Write quads as N-Triples lines, their graphs left out.
-
-    >>> ntriples([("<g:>", "<s:>", "<p:>", '"o"')])
-    '<s:> <p:> "o" .\\n'
-    """
-    return "".join([f"{subject} {predicate} {target} .\n" for _, subject, predicate, target in quads])

@@ -18,6 +18,7 @@ _FORBIDDEN = re.compile(
     + "]"
 )
 _MOST = 20
+_REMOVE = "remove it; editors hide it, and it can change what a line seems to say"
 _ENDINGS = frozenset({".yaml", ".tsv", ".ttl", ".rq"})
 
 
@@ -64,6 +65,15 @@ def name_of(char: str) -> str:
     return short.get(char) or f"U+{ord(char):04X} {unicodedata.name(char, 'control character')}"
 
 
+def forbidden_in_line(path: str, number: int, line: str, report: Report) -> str:
+    """Report a forbidden character of a line, and put U+FFFD in the place of all, so that places stay as they are."""
+    found = _FORBIDDEN.search(line)
+    if found is None:
+        return line
+    report.add("KG115", f"{name_of(found[0])} in the file", Span(path, number, found.start() + 1), hint=_REMOVE)
+    return _FORBIDDEN.sub("\ufffd", line)
+
+
 def _without_forbidden(source: Source, report: Report) -> Source:
     """Report forbidden characters, one a line, and put U+FFFD in their place, so that places stay as they are."""
     if forbidden(source.text) is None:
@@ -71,8 +81,8 @@ def _without_forbidden(source: Source, report: Report) -> Source:
     lines = source.text.split("\n")
     faulty = [(number, found) for number, line in enumerate(lines, 1) if (found := _FORBIDDEN.search(line))]
     for number, found in faulty[:_MOST]:
-        hint = "remove it; editors hide it, and it can change what a line seems to say"
-        report.add("KG115", f"{name_of(found[0])} in the file", Span(source.path, number, found.start() + 1), hint=hint)
+        place = Span(source.path, number, found.start() + 1)
+        report.add("KG115", f"{name_of(found[0])} in the file", place, hint=_REMOVE)
     if len(faulty) > _MOST:
         place = Span(source.path, faulty[_MOST][0])
         report.add("KG115", f"{len(faulty) - _MOST} further lines have such characters", place)

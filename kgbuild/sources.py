@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,15 +14,18 @@ from kgbuild.ontology import Ontology, read_ontology
 from kgbuild.project import Project
 from kgbuild.read.alignments import read_alignments
 from kgbuild.read.articles import read_article
-from kgbuild.read.datasets import read_dataset
-from kgbuild.read.entities import read_entities
+from kgbuild.read.datasets import LargeTable, read_dataset
+from kgbuild.read.entities import read_entities, read_entity_table
 from kgbuild.read.mappings import read_mappings
 from kgbuild.read.sentences import read_sentences, verify_sentences
+from kgbuild.read.streams import Table, is_table, stem_of
 from kgbuild.source import Source, decode, read_source, relative, walk
 
 SENTENCES = ".sentences.tsv"
 MAPPINGS = ".sssom.tsv"
-RECORDS = ".records.tsv"
+RECORDS = ".records"
+CLAIMS = ".claims"
+_TABLED = frozenset({"data/articles", "data/datasets", "data/entities"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Sources:
     mappings: tuple[MappingSet, ...]
     datasets: tuple[Dataset, ...] = ()
     alignments: tuple[AlignmentSet, ...] = ()
+    large: tuple[LargeTable, ...] = ()
 
 
 def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | None = None) -> Sources:
@@ -45,17 +49,22 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
     entities: list[Entity] = []
     for source in _files(project, "data/entities", (".yaml",), report):
         entities += read_entities(source, project.language, report)
+    for table in _tables(project, "data/entities", report).values():
+        entities += read_entity_table(table, project.language, report)
     articles: list[Article] = []
     claims: list[Claim] = []
     tables = {}
+    rows = _tables(project, "data/articles", report)
     for source in _files(project, "data/articles", (".yaml", SENTENCES), report):
         if source.path.endswith(SENTENCES):
             tables[source.path.removesuffix(SENTENCES)] = source
             continue
-        article, found = read_article(source, report)
+        article, found = read_article(source, rows.pop(source.path.removesuffix(".yaml") + CLAIMS, None), report)
         claims += found
         if article is not None:
             articles.append(article)
+    for table in rows.values():
+        report.add("KG113", f"no article belongs to {table.path}", Span(table.path))
     anchored = [_anchored(project, article, tables, texts or {}, report) for article in articles]
     read = {article.place.span.path for article in articles}
     for stem, source in tables.items():
@@ -73,6 +82,7 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
         for source in _files(project, "data/alignments", (".yaml",), report)
         if (alignments := read_alignments(source, project.language, report)) is not None
     ]
+    datasets, large = _datasets(project, report)
     return Sources(
         project,
         ontology,
@@ -80,28 +90,45 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
         tuple(claims),
         tuple(entities),
         tuple(sets),
-        tuple(_datasets(project, report)),
+        tuple(datasets),
         tuple(judged),
+        tuple(large),
     )
 
 
-def _datasets(project: Project, report: Report) -> Iterator[Dataset]:
+def _datasets(project: Project, report: Report) -> tuple[list[Dataset], list[LargeTable]]:
     """Read every dataset with the tables beside it."""
-    sources = {source.path: source for source in _files(project, "data/datasets", (".yaml", ".tsv"), report)}
-    for path, source in sources.items():
-        if path.endswith(".yaml"):
-            stem = path.removesuffix(".yaml")
-            statements, records = sources.get(f"{stem}.tsv"), sources.get(f"{stem}{RECORDS}")
-            dataset = read_dataset(source, statements, records, project.language, report)
-            if dataset is not None:
-                yield dataset
-        elif f"{path.removesuffix('.tsv').removesuffix('.records')}.yaml" not in sources:
-            report.add("KG113", f"no dataset belongs to {path}", Span(path))
+    datasets, large = [], []
+    tables = _tables(project, "data/datasets", report)
+    for source in _files(project, "data/datasets", (".yaml", ".tsv"), report):
+        stem = source.path.removesuffix(".yaml")
+        statements, records = tables.pop(stem, None), tables.pop(stem + RECORDS, None)
+        dataset, rest = read_dataset(source, statements, records, project.language, project.large, report)
+        datasets += [dataset] if dataset is not None else []
+        large += [rest] if rest is not None else []
+    for table in tables.values():
+        report.add("KG113", f"no dataset belongs to {table.path}", Span(table.path))
+    return datasets, large
+
+
+def _tables(project: Project, folder: str, report: Report) -> dict[str, Table]:
+    """Find the tables in a folder, by their paths without endings."""
+    found: dict[str, Table] = {}
+    for path in walk(project.root, folder, report):
+        if is_table(path) and not path.name.endswith(SENTENCES):
+            table = Table.of(project.root, path)
+            first = found.setdefault(stem_of(table.path), table)
+            if first is not table:
+                message = f"{table.path} and {first.path} are one table twice"
+                report.add("KG113", message, Span(table.path), hint="keep one of them")
+    return found
 
 
 def _files(project: Project, folder: str, endings: tuple[str, ...], report: Report) -> list[Source]:
     sources = []
     for path in walk(project.root, folder, report):
+        if is_table(path) and folder in _TABLED and not path.name.endswith(SENTENCES):
+            continue
         if path.name.endswith(endings):
             if source := read_source(project.root, path, report):
                 sources.append(source)
@@ -136,18 +163,31 @@ def _anchored(
 
 def fingerprint(project: Project, texts: Mapping[str, Path] | None = None) -> str:
     """Return a digest of every input file of a project and of the tool itself: equal inputs, equal output."""
-    running = hashlib.sha256()
-    tool = Path(__file__).parent
-    roots = [(tool, path) for path in sorted(tool.rglob("*")) if "__pycache__" not in path.parts]
+    running = hashlib.sha256(tool_digest().encode())
+    roots: list[tuple[Path, Path]] = []
     for folder in ("ontology", "data", "queries"):
         roots += [(project.root, path) for path in sorted((project.root / folder).rglob("*"))]
     roots.append((project.root, project.root / project.settings_path))
     for article, path in sorted((texts or {}).items()):
         running.update(f"text {article}\n".encode())
         roots.append((path.parent, path))
+    _add_files(running, roots)
+    return running.hexdigest()
+
+
+def tool_digest() -> str:
+    """Return a digest of the tool's own files."""
+    running = hashlib.sha256()
+    tool = Path(__file__).parent
+    _add_files(running, [(tool, path) for path in sorted(tool.rglob("*")) if "__pycache__" not in path.parts])
+    return running.hexdigest()
+
+
+def _add_files(running: hashlib._Hash, roots: list[tuple[Path, Path]]) -> None:
     for root, path in roots:
         if path.is_file():
-            data = path.read_bytes()
-            running.update(f"{path.relative_to(root).as_posix()}\n{len(data)}\n".encode("utf-8", "surrogateescape"))
-            running.update(data)
-    return running.hexdigest()
+            name = path.relative_to(root).as_posix()
+            running.update(f"{name}\n{path.stat().st_size}\n".encode("utf-8", "surrogateescape"))
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    running.update(block)

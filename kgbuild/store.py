@@ -6,6 +6,7 @@ without a time limit.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -89,6 +90,43 @@ class OxigraphStore:
             raise UnreadableError(f"cannot write the store {folder}: {error}") from error
 
     @classmethod
+    def create(cls, folder: Path) -> OxigraphStore:
+        """Make an empty store on disk."""
+        try:
+            return cls(ox.Store(str(folder)))
+        except OSError as error:
+            raise UnreadableError(f"cannot write the store {folder}: {error}") from error
+
+    @classmethod
+    def temporary(cls) -> OxigraphStore:
+        """Make an empty store on disk that goes with this value."""
+        import shutil
+        import tempfile
+        import weakref
+
+        folder = tempfile.mkdtemp(prefix="kgbuild-")
+        made = cls.create(Path(folder))
+        weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+        return made
+
+    def add_all(self, pieces: Iterator[bytes]) -> None:
+        """Add N-Quads that were written here, piece by piece: as one load, which a store on disk does far faster."""
+        stream = _Pieces(pieces)
+        try:
+            self.store.bulk_load(stream, format=ox.RdfFormat.N_QUADS, lenient=True)  # type: ignore[arg-type]  # it reads
+        except OSError as error:
+            raise UnreadableError(f"cannot write the store: {error}") from error
+        if stream.failed is not None:
+            raise stream.failed
+
+    def flush(self) -> None:
+        """Make sure that what was added is on the disk."""
+        try:
+            self.store.flush()
+        except OSError as error:
+            raise UnreadableError(f"cannot write the store: {error}") from error
+
+    @classmethod
     def open(cls, folder: Path, *, services: bool = False) -> OxigraphStore:
         """Open a store on disk for reading; several processes may do so at once."""
         try:
@@ -130,6 +168,31 @@ class OxigraphStore:
             raise syntax_error(error) from None
         except (OSError, RuntimeError) as error:
             raise AbsentError(f"the query cannot be evaluated: {error}") from error
+
+
+class _Pieces(io.RawIOBase):
+    """Bytes that come in pieces, as a file; a fault in making them ends the file and is kept."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.rest = pieces, b""
+        self.failed: BaseException | None = None
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+        try:
+            while not self.rest:
+                self.rest = next(self.pieces)
+        except StopIteration:
+            return b""
+        except BaseException as error:  # noqa: BLE001  # raised again when the load has ended
+            self.failed = error
+            return b""
+        found, self.rest = (self.rest[:size], self.rest[size:]) if size >= 0 else (self.rest, b"")
+        return found
 
 
 class EndpointStore:

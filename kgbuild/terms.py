@@ -57,6 +57,7 @@ _ABSOLUTE_IRI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|^`
 _PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*\Z")
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+_SPECIAL: Final = re.compile(r'[\x00-\x1f"\\\x7f]')
 _ESCAPES: Final = str.maketrans(
     {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
     | {chr(code): f"\\u{code:04X}" for code in (*range(8), 11, *range(14, 32), 127)}
@@ -133,13 +134,22 @@ def iri(text: str) -> str:
     return f"<{text}>"
 
 
+def escaped(text: str) -> str:
+    """Spell the value of a literal as it stands between quotes.
+
+    >>> escaped('a "b"')
+    'a \\\\"b\\\\"'
+    """
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+
+
 def literal(text: str, *, language: str | None = None, datatype: str | None = None) -> str:
     """Spell a literal as canonical N-Quads (RDF 1.1 N-Triples §4).
 
     >>> literal('a "b"', language="en"), literal("3", datatype=XSD + "integer")
     ('"a \\\\"b\\\\""@en', '"3"^^<http://www.w3.org/2001/XMLSchema#integer>')
     """
-    spelt = f'"{text.translate(_ESCAPES)}"'
+    spelt = f'"{escaped(text)}"'
     if language is not None:
         return f"{spelt}@{language}"
     if datatype is not None:

@@ -24,5 +24,5 @@ def test(start: Path | str = ".", *, update: bool = False) -> Tested:
     report = Report()
     queries = read_queries(compilation.project, report)
     gate(report)
-    outcomes = compare_answers(queries, compilation.store, compilation.project, report, update=update)
+    outcomes = compare_answers(queries, compilation.whole, compilation.project, report, update=update)
     return Tested(tuple(outcomes), report)

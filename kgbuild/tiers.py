@@ -68,9 +68,14 @@ def describe_dataset(dataset: Dataset, project: Project, ontology: Ontology) -> 
     yield from _quads(graph, f"{me}#publisher", publisher)
     for record in dataset.records:
         yield from _quads(graph, f"{me}/{record.id}", _record(record, me, language, ontology))
-    evidence = {record.id: record.evidence for record in dataset.records if record.evidence}
+    evidence = evidence_of(dataset)
     for statement in dataset.statements:
-        yield from _statement(statement, evidence, project, ontology)
+        yield from describe_statement(statement, evidence, project, ontology)
+
+
+def evidence_of(dataset: Dataset) -> dict[str, str]:
+    """Return the type of evidence of each source record that gives one."""
+    return {record.id: record.evidence for record in dataset.records if record.evidence}
 
 
 def describe_alignments(sources: Sources) -> Iterator[Quad]:
@@ -158,9 +163,10 @@ def _in_address(doi: str) -> str:
     return "".join(char if char.isalnum() or char in "-._~/():;" else f"%{ord(char):02X}" for char in doi)
 
 
-def _statement(
+def describe_statement(
     statement: DatasetStatement, evidence: dict[str, str], project: Project, ontology: Ontology
 ) -> Iterator[Quad]:
+    """Describe one statement of a dataset; `evidence` is that of the source records."""
     graph = project.graph(f"dataset-{statement.dataset}")
     me, dataset, language = project.dataset(statement.key), project.dataset(statement.dataset), project.language
     basis = ontology.concepts["basis"]["dataset-record"]

@@ -26,7 +26,16 @@ def artifact_code(quads: Iterable[Quad]) -> str:
     >>> artifact_code([("<http://a/\\0#g>", "<http://a/\\0>", "<http://a/p>", '"x"@en')])[:6]
     'RA4Z5E'
     """
-    digest = hashlib.sha256(normal_text(quads).encode("utf-8")).digest()
+    return code_of(normal_text(quads))
+
+
+def code_of(normal: str) -> str:
+    """Return the artifact code of a normal text.
+
+    >>> code_of("")[:10]
+    'RA47DEQpj8'
+    """
+    digest = hashlib.sha256(normal.encode("utf-8")).digest()
     return "RA" + base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
 
@@ -66,6 +75,15 @@ def unescape(text: str) -> str:
     return _UNESCAPE.sub(plain, text)
 
 
+def one_line(value: str) -> str:
+    """Spell the value of a literal as normalized texts do.
+
+    >>> one_line("a\\nb")
+    'a\\\\nb'
+    """
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
+
+
 def _literal(term: str) -> tuple[str, str, str]:
     """Split a literal into its value, datatype and language."""
     end = term.rindex('"')
@@ -79,7 +97,7 @@ def _hashed(term: str) -> str:
     if not term.startswith('"'):
         return term[1:-1].replace(HOLE, " ")
     value, datatype, language = _literal(term)
-    value = value.replace("\\", "\\\\").replace("\n", "\\n")
+    value = one_line(value)
     return f"@{language.lower()} {value}" if language else f"^{datatype} {value}"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import pyoxigraph as ox
 
-from kgbuild.claims import CLAIM_FIELDS, ENTITY_FIELDS, Place
+from kgbuild.claims import CLAIM_FIELDS, ENTITY_FIELDS, KINDS, Place
 from kgbuild.datasets import DATASET_FIELDS, RECORD_FIELDS, STATEMENT_FIELDS, VERDICT_FIELDS
 from kgbuild.diagnostics import Report, Severity, Span
 from kgbuild.ontology import locate
@@ -21,12 +21,16 @@ from kgbuild.project import Project
 from kgbuild.source import Source
 from kgbuild.sources import Sources
 from kgbuild.store import QuerySyntaxError, Solutions, Store
-from kgbuild.terms import DCTERMS, RDFS, SH, compress
+from kgbuild.terms import DCTERMS, KGB, NP, OA, RDFS, SH, SSSOM, compress
 
 Description = dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]
 ENGINES = ("auto", "pyshacl")
 _TIERS = (*VERDICT_FIELDS, *RECORD_FIELDS, *STATEMENT_FIELDS, *DATASET_FIELDS)
 _KEYS = {field.property: field.key for field in (*_TIERS, *ENTITY_FIELDS, *CLAIM_FIELDS) if field.property}
+_OF_ARTICLES = frozenset(
+    {f"{KGB}{name}" for name in ("Article", "Claim", "Section", "Sentence")}
+    | {*KINDS.values(), f"{OA}TextPositionSelector", f"{NP}Nanopublication", f"{SSSOM}Mapping"}
+)
 _SEVERITIES = {"Violation": Severity.ERROR, "Warning": Severity.WARNING, "Info": Severity.NOTE}
 
 
@@ -187,22 +191,39 @@ def setwise(select: str, target: str) -> str:
     return f"{select[: found.start()]}SELECT DISTINCT {found[1]} WHERE {{ {inner}{select[found.end() :]}"
 
 
-def check_rules(shapes: Shapes, store: Store, report: Report) -> set[Violation]:
-    """Run every whole-graph rule on the store."""
-    found = set()
+def check_rules(shapes: Shapes, store: Store, report: Report, whole: Store | None = None) -> set[Violation]:
+    """Run every whole-graph rule on the store; those that may look at large datasets on the `whole`."""
+    found: set[Violation] = set()
     for rule in shapes.rules:
-        try:
-            answer = store.query(rule.sparql)
-        except QuerySyntaxError as error:
-            _cannot_run(shapes.described[rule.shape], str(error), report)
-            continue
-        if not isinstance(answer, Solutions) or "this" not in answer.variables:
-            _cannot_run(shapes.described[rule.shape], "it does not select $this", report)
-            continue
-        for row in answer.dicts():
-            # where ?value is not bound the value is the focus node itself (SHACL §5.3.1)
-            found.add(Violation(rule.shape, row["this"], row.get("path", ""), row.get("value", row["this"])))
+        asked = whole if whole is not None and looks_beyond_claims(rule) else store
+        found |= _violations(rule, shapes, asked, report)
     return found
+
+
+def looks_beyond_claims(rule: Rule) -> bool:
+    """Tell whether a rule may look at the statements of datasets: its targets are others than what articles hold.
+
+    The statements of a dataset only ever describe themselves, so a rule about claims, sentences or mappings finds the
+    same without them, unless it names them.
+    """
+    target, _, body = rule.sparql.partition(" } } ")
+    classes = re.findall(r"subClassOf>\* <([^>]+)>", target)
+    return not classes or not _OF_ARTICLES.issuperset(classes) or "DatasetStatement" in body
+
+
+def _violations(rule: Rule, shapes: Shapes, store: Store, report: Report) -> set[Violation]:
+    try:
+        answer = store.query(rule.sparql)
+    except QuerySyntaxError as error:
+        _cannot_run(shapes.described[rule.shape], str(error), report)
+        return set()
+    if not isinstance(answer, Solutions) or "this" not in answer.variables:
+        _cannot_run(shapes.described[rule.shape], "it does not select $this", report)
+        return set()
+    # where ?value is not bound the value is the focus node itself (SHACL §5.3.1)
+    return {
+        Violation(rule.shape, row["this"], row.get("path", ""), row.get("value", row["this"])) for row in answer.dicts()
+    }
 
 
 def fast_engine() -> str | None:

@@ -9,8 +9,8 @@ import pytest
 
 from kgbuild.compilation import Compilation, compile_project
 from kgbuild.diagnostics import Report
+from kgbuild.lines import nquads, ntriples
 from kgbuild.ontology import vocabulary_sources
-from kgbuild.shards import nquads, ntriples
 from kgbuild.store import OxigraphStore
 from kgbuild.validate import Screen, check_rules, fast_engine, judge
 

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from kgbuild.claims import Claim, Place, Qualifier, Quantity, Reference
 from kgbuild.compilation import Compilation
 from kgbuild.diagnostics import Span
+from kgbuild.lines import nquads
 from kgbuild.mint import Attribution, Context, context_of, mint, plain_triple
+from kgbuild.moulds import Minter
 from kgbuild.ontology import Concept
-from kgbuild.shards import compile_shard, nquads, plan
+from kgbuild.shards import compile_shard, plan
 from kgbuild.trusty import is_trusty
 
 
@@ -145,6 +147,48 @@ def test_shards_of_any_size_give_the_same_nanopublications(compilation: Compilat
         return [item.iri for shard in shards for item in shard.nanopublications]
 
     assert minted(7) == minted(1000) == [item.iri for item in compilation.nanopublications()][:-1]
+
+
+slugs = st.from_regex(r"[a-z0-9]{1,3}(-[a-z0-9]{1,3})?", fullmatch=True)
+numbers = st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=999, places=2) | st.integers(0, 999)
+quantities = st.builds(
+    lambda unit, value, low: Quantity(unit, value=Decimal(value), more_than=None if low is None else Decimal(low)),
+    texts, numbers, st.none() | numbers,
+)  # fmt: skip
+lists = st.lists(slugs | slugs.map("other/{}".format), max_size=4).map(tuple)
+flags = st.booleans()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_mould_gives_what_minting_quad_by_quad_gives(data: st.DataObject, context: Context) -> None:
+    """Every order and every escape is that of the quads: the two ways of minting never differ by a byte."""
+    types = sorted(context.concepts["qualifierType"])
+    qualifiers = st.builds(Qualifier, st.sampled_from(types), text=st.none() | texts, entity=st.none() | slugs)
+    changes = {
+        "id": slugs,
+        "statement": texts,
+        "object": st.builds(Reference, st.just("entity"), slugs) | st.builds(Reference, st.just("claim"), lists.map("".join)),
+        "sentences": st.lists(st.integers(1, 120), max_size=4).map(tuple),
+        "basis": st.sampled_from(sorted(context.concepts["basis"])),
+        "polarity": st.sampled_from(sorted(context.concepts["polarity"])),
+        "frequency": st.none() | st.sampled_from(sorted(context.concepts["frequency"])),
+        "cues": st.lists(texts, max_size=4).map(tuple),
+        "subject_quantity": st.none() | quantities,
+        "object_quantity": st.none() | quantities,
+        "qualifiers": st.lists(qualifiers, max_size=12).map(tuple),
+        "rationale": lists,
+        "contrasts_with": lists,
+        "derived_from": lists,
+        "presupposed": flags,
+        "implied": flags,
+        "confidence": st.none() | st.just(Decimal("0.90")),
+        "note": st.none() | texts,
+        "quote": st.none() | texts,
+        "stated_evidence": st.none() | texts,
+    }  # fmt: skip
+    claim = a_claim(**{key: data.draw(values, label=key) for key, values in changes.items() if data.draw(flags)})
+    assert Minter(context).mint(claim) == mint(claim, context)
 
 
 def trig(compilation: Compilation, folder: Path) -> dict[str, Path]:

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Final
 
 from kgbuild.diagnostics import UsageError, did_you_mean
-from kgbuild.editions import kgx, records, sssom
+from kgbuild.editions import kgx, records, schemas, sssom
 from kgbuild.editions.edition import Edition, File, Material, name_of
 from kgbuild.editions.rdf12 import write_rdf12
 from kgbuild.editions.tables import table
 from kgbuild.formats import FORMATS, Format, check_rdfxml, write_format
 from kgbuild.inference import inferred_quads
+from kgbuild.lines import nquads
 from kgbuild.project import Project
-from kgbuild.shards import nquads
 
 
 def _graph(form: Format, material: Material) -> bytes:
@@ -115,6 +115,16 @@ EDITIONS: Final[dict[str, Edition]] = {
         Edition(
             "sssom-ontology", "data/{name}-ontology.sssom.tsv", _TSV, "SSSOM: ontology",
             "mappings of the classes, predicates and concepts", sssom.write_terms, standard=_SSSOM,
+        ),
+        Edition(
+            "schema", "data/schema.json", "application/schema+json", "JSON Schema",
+            "the source format: claims, entities, statements and source records", schemas.write_json_schema,
+            standard="https://json-schema.org/draft/2020-12/schema",
+        ),
+        Edition(
+            "csvw", "data/csv-metadata.json", "application/csvm+json", "CSVW metadata",
+            "the columns of source tables", schemas.write_csvw,
+            standard="https://www.w3.org/TR/tabular-metadata/",
         ),
         Edition(
             "dcat", "dcat.ttl", "text/turtle", "DCAT 3", "a record of every file, with size and checksum",

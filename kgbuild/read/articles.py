@@ -1,18 +1,24 @@
-"""Articles and their claims: `data/articles/*.yaml`, with the sentence table beside each."""
+"""Articles and their claims: `data/articles/NAME.yaml`, with the sentence table beside each.
+
+Claims may also stand in a table, `NAME.claims.csv` and the like.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from kgbuild import claims
 from kgbuild.claims import Article, Claim, Section
 from kgbuild.diagnostics import Report
 from kgbuild.read.records import Record
+from kgbuild.read.streams import Table
 from kgbuild.read.yaml import Mapping, Sequence, Value, parse
 from kgbuild.source import Source
 from kgbuild.terms import is_iri
 
 
-def read_article(source: Source, report: Report) -> tuple[Article | None, list[Claim]]:
-    """Read one article file; what cannot be read is reported and left out."""
+def read_article(source: Source, table: Table | None, report: Report) -> tuple[Article | None, list[Claim]]:
+    """Read one article file and the table of claims beside it; what cannot be read is reported and left out."""
     root = parse(source, report)
     if root is None:
         return None, []
@@ -27,7 +33,10 @@ def read_article(source: Source, report: Report) -> tuple[Article | None, list[C
     article = _article(head, record, report) if record.complete else None
     name = str(record.values.get("id", ""))
     language = str(record.values.get("language", "en"))
-    return article, _claims(top.get("claims"), name, language, report)
+    found = _claims(records(top.get("claims"), "claims", report), name, language, report)
+    for batch in table.batches(claims.CLAIM_FIELDS, 1000, report) if table else ():
+        found += _claims(batch.mappings(claims.CLAIM_FIELDS, report), name, language, report)
+    return article, found
 
 
 def top_level(root: Value, known: set[str], source: Source, report: Report) -> dict[str, Value] | None:
@@ -90,9 +99,9 @@ def _article(head: Mapping, record: Record, report: Report) -> Article:
     )
 
 
-def _claims(value: Value | None, article: str, language: str, report: Report) -> list[Claim]:
+def _claims(nodes: Iterable[Mapping], article: str, language: str, report: Report) -> list[Claim]:
     found = []
-    for node in records(value, "claims", report):
+    for node in nodes:
         record = Record(node, claims.CLAIM_FIELDS, "the claim", language, report)
         if record.complete:
             found.append(claim_of(record, article, record.place(node)))

@@ -1,12 +1,18 @@
-"""Datasets: `data/datasets/NAME.yaml` with `NAME.tsv` (statements) and `NAME.records.tsv` (source records)."""
+"""Datasets: `data/datasets/NAME.yaml`, `NAME.tsv` (its statements) and `NAME.records.tsv` (its source records).
+
+A table may be CSV, TSV, JSON Lines or Parquet. Statements beyond a limit are not held: their table is named instead,
+and read in batches where they are compiled.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from kgbuild.claims import Field, Kind, Place, Quantity
+from kgbuild.claims import Field, Place, Quantity
 from kgbuild.datasets import (
     DATASET_FIELDS,
     RECORD_FIELDS,
@@ -16,32 +22,42 @@ from kgbuild.datasets import (
     SourceRecord,
     Thing,
 )
-from kgbuild.diagnostics import Report, Span, did_you_mean
+from kgbuild.diagnostics import Report, did_you_mean
 from kgbuild.read.articles import top_level
 from kgbuild.read.records import Record
-from kgbuild.read.tables import Row, read_table
-from kgbuild.read.yaml import Mapping, Scalar, Sequence, Value, parse
+from kgbuild.read.streams import Batch, Table
+from kgbuild.read.yaml import Mapping, Scalar, Value, parse
 from kgbuild.source import Source
 from kgbuild.terms import expand, is_iri
 
+_BATCH = 1000
 _DOI = re.compile(r"10\.[0-9]{4,9}/[^\s]+\Z")
 _PMID = re.compile(r"[1-9][0-9]{0,8}\Z")
 _EVIDENCE = re.compile(r"ECO:[0-9]{7}\Z")
 _BOUNDS = {"value": "value", "min": "minimum", "max": "maximum", "more-than": "more_than", "less-than": "less_than"}
 
 
+@dataclass(frozen=True, slots=True)
+class LargeTable:
+    """The statements of a dataset that are read in batches, each where it is compiled."""
+
+    dataset: str
+    prefixes: dict[str, str]
+    table: Table
+
+
 def read_dataset(
-    source: Source, statements: Source | None, records: Source | None, language: str, report: Report
-) -> Dataset | None:
-    """Read one dataset with its tables; what cannot be read is reported and left out."""
+    source: Source, statements: Table | None, records: Table | None, language: str, limit: int, report: Report
+) -> tuple[Dataset | None, LargeTable | None]:
+    """Read one dataset with its tables, statements up to a limit; what cannot be read is reported and left out."""
     root = parse(source, report)
     top = None if root is None else top_level(root, {"dataset"}, source, report)
     if root is None or top is None:
-        return None
+        return None, None
     head = top.get("dataset")
     if not isinstance(head, Mapping):
         report.add("KG106", "the file has no 'dataset' record", root.span, hint="dataset: followed by its keys")
-        return None
+        return None, None
     record = Record(head, DATASET_FIELDS, "the dataset", language, report)
     prefixes = _prefixes(record.values.get("prefixes"), report)
     missing = [end for end, table in ((".tsv", statements), (".records.tsv", records)) if table is None]
@@ -50,12 +66,18 @@ def read_dataset(
         what = "source records" if ending.startswith(".records") else "statements"
         report.add("KG701", f"the dataset has no table {table}", record.place(head).span, hint=f"it holds the {what}")
     name = str(record.values.get("id", ""))
-    found = [] if statements is None else _statements(statements, name, prefixes, language, report)
+    found: list[DatasetStatement] = []
+    large = None
+    for batch in statements.batches(STATEMENT_FIELDS, limit, report) if statements else ():
+        if found:
+            found, large = [], LargeTable(name, prefixes, statements) if statements else None
+            break
+        found = read_statements(batch, name, prefixes, language, report)
     known = [] if records is None else _records(records, language, report)
     if not record.complete:
-        return None
+        return None, None
     values = record.values
-    return Dataset(
+    dataset = Dataset(
         id=name,
         title=values["title"],
         description=values["description"],
@@ -71,7 +93,9 @@ def read_dataset(
         sources=values.get("sources", ()),
         statements=tuple(found),
         records=tuple(known),
+        large=large is not None,
     )
+    return dataset, large
 
 
 def _prefixes(node: Value | None, report: Report) -> dict[str, str]:
@@ -89,11 +113,12 @@ def _prefixes(node: Value | None, report: Report) -> dict[str, str]:
     return found
 
 
-def _statements(
-    source: Source, dataset: str, prefixes: dict[str, str], language: str, report: Report
+def read_statements(
+    batch: Batch, dataset: str, prefixes: dict[str, str], language: str, report: Report
 ) -> list[DatasetStatement]:
+    """Read a batch of statements; what cannot be read is reported and left out."""
     found = []
-    for record in _rows(source, STATEMENT_FIELDS, "the statement", language, report):
+    for record in _rows(batch, STATEMENT_FIELDS, "the statement", language, report):
         values = record.values
         subject = _thing(record, "subject", prefixes, report)
         target = _thing(record, "object", prefixes, report)
@@ -124,9 +149,10 @@ def _statements(
     return found
 
 
-def _records(source: Source, language: str, report: Report) -> list[SourceRecord]:
+def _records(table: Table, language: str, report: Report) -> list[SourceRecord]:
     found = []
-    for record in _rows(source, RECORD_FIELDS, "the record", language, report):
+    batches = table.batches(RECORD_FIELDS, _BATCH, report)
+    for record in (item for batch in batches for item in _rows(batch, RECORD_FIELDS, "the record", language, report)):
         values = record.values
         _matches(record, "doi", _DOI, "KG703", "such as 10.1093/sleep/21.5.501", report)
         _matches(record, "pmid", _PMID, "KG703", "digits only, such as 9703590", report)
@@ -144,42 +170,11 @@ def _matches(record: Record, key: str, pattern: re.Pattern[str], code: str, hint
         report.add(code, f"'{text}' is no {key.upper() if code == 'KG703' else key}", record.keys[key], hint=hint)
 
 
-def _rows(source: Source, fields: tuple[Field, ...], what: str, language: str, report: Report) -> list[Record]:
-    columns = tuple(field.key for field in fields)
-    required = tuple(field.key for field in fields if field.required)
-    kinds = {field.key: field.kind for field in fields}
-    found = []
-    for row in read_table(source, columns, required, report):
-        entries = {column: (row.span(column), _cell(row, column, kinds[column], report)) for column in row.cells}
-        node = Mapping({key: (span, value) for key, (span, value) in entries.items() if value}, row.span("id"))
+def _rows(batch: Batch, fields: tuple[Field, ...], what: str, language: str, report: Report) -> Iterator[Record]:
+    for node in batch.mappings(fields, report):
         record = Record(node, fields, what, language, report)
         record.keys.setdefault("id", node.span)
-        found.append(record)
-    return found
-
-
-def _cell(row: Row, column: str, kind: Kind, report: Report) -> Value | None:
-    """Return the value of a cell: a scalar, a list where parts are joined by `|`, or qualifiers."""
-    text, span = row.cells[column], row.span(column)
-    if kind not in {Kind.REFERENCES, Kind.QUALIFIERS}:
-        return Scalar(text, span)
-    parts = []
-    start = span.column
-    for part in text.split("|"):
-        parts.append(Scalar(part.strip(), Span(span.path, span.line, start, max(1, len(part)))))
-        start += len(part) + 1
-    if kind is Kind.REFERENCES:
-        return Sequence(tuple(parts), span)
-    pairs: dict[str, list[Value]] = {}
-    places: dict[str, Span] = {}
-    for item in parts:
-        name, mark, value = item.text.partition("=")
-        if not mark or not value.strip():
-            report.add("KG107", f"'{item.text}' must be type=text", item.span, hint="such as population=older adults")
-            return None
-        pairs.setdefault(name.strip(), []).append(Scalar(value.strip(), item.span))
-        places.setdefault(name.strip(), item.span)
-    return Mapping({name: (places[name], Sequence(tuple(items), places[name])) for name, items in pairs.items()}, span)
+        yield record
 
 
 def _place(record: Record) -> Place:

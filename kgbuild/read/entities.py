@@ -1,13 +1,16 @@
-"""Entities: `data/entities/*.yaml`."""
+"""Entities: `data/entities/*.yaml`, or tables such as `data/entities/foods.csv`."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from kgbuild import claims
 from kgbuild.claims import Entity
 from kgbuild.diagnostics import Report, Span
 from kgbuild.read.articles import records, top_level
 from kgbuild.read.records import Record
-from kgbuild.read.yaml import parse
+from kgbuild.read.streams import Table
+from kgbuild.read.yaml import Mapping, parse
 from kgbuild.source import Source
 
 
@@ -19,8 +22,20 @@ def read_entities(source: Source, language: str, report: Report) -> list[Entity]
         return []
     if "entities" not in top:
         report.add("KG106", "the file has no 'entities'", Span(source.path), hint="entities: followed by records")
+    return _entities(records(top.get("entities"), "entities", report), language, report)
+
+
+def read_entity_table(table: Table, language: str, report: Report) -> list[Entity]:
+    """Read one table of entities; a text without a language is in the project's `language`."""
     found = []
-    for node in records(top.get("entities"), "entities", report):
+    for batch in table.batches(claims.ENTITY_FIELDS, 1000, report):
+        found += _entities(batch.mappings(claims.ENTITY_FIELDS, report), language, report)
+    return found
+
+
+def _entities(nodes: Iterable[Mapping], language: str, report: Report) -> list[Entity]:
+    found = []
+    for node in nodes:
         record = Record(node, claims.ENTITY_FIELDS, "the entity", language, report)
         if not record.complete:
             continue

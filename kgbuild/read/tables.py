@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from kgbuild.diagnostics import Report, Span, did_you_mean
@@ -35,7 +35,7 @@ def read_table(source: Source, known: Iterable[str], required: Iterable[str], re
         cells = line.split("\t")
         if heading is None:
             heading = [cell.strip() for cell in cells]
-            if not _heading_fits(source, number, heading, known, tuple(required), report):
+            if not heading_fits(source.path, number, heading, known, tuple(required), report):
                 return []
             continue
         if len(cells) != len(heading):
@@ -54,20 +54,27 @@ def read_table(source: Source, known: Iterable[str], required: Iterable[str], re
     return rows
 
 
-def _heading_fits(
-    source: Source, line: int, heading: list[str], known: tuple[str, ...], required: tuple[str, ...], report: Report
+def heading_fits(
+    path: str,
+    line: int,
+    heading: Sequence[str],
+    known: Sequence[str],
+    required: Sequence[str],
+    report: Report,
+    nested: Collection[str] = (),
 ) -> bool:
+    """Report unknown, missing and doubled columns; a column such as `a.b` is known where `a` is in `nested`."""
     fits = True
     for column in dict.fromkeys(heading):
         if heading.count(column) > 1:
-            report.add("KG104", f"column '{column}' is given twice", Span(source.path, line))
+            report.add("KG104", f"column '{column}' is given twice", Span(path, line))
             fits = False
-        if column not in known:
+        if column not in known and not ("." in column and column.partition(".")[0] in nested):
             hint = did_you_mean(column, known) or f"known columns: {', '.join(known)}"
-            report.add("KG105", f"unknown column '{column}'", Span(source.path, line), hint=hint)
+            report.add("KG105", f"unknown column '{column}'", Span(path, line), hint=hint)
             fits = False
     for column in required:
-        if column not in heading:
-            report.add("KG106", f"the table has no column '{column}'", Span(source.path, line))
+        if column not in heading and not any(other.startswith(f"{column}.") for other in heading):
+            report.add("KG106", f"the table has no column '{column}'", Span(path, line))
             fits = False
     return fits

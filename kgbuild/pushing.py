@@ -1,0 +1,387 @@
+"""Push: load a build into a SPARQL 1.1 store over HTTP, in chunks that can be repeated, and verify what arrived.
+
+Nanopublications never change under their names, so they are loaded where they belong. All other graphs are loaded under
+names of their own and then put in place by one update, which also drops what the build no longer holds. A chunk that
+arrives twice does no harm; what was sent is written down, so that a push that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+import re
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+import pyoxigraph as ox
+
+from kgbuild.diagnostics import AbsentError, UnreadableError, UsageError
+from kgbuild.editions.edition import name_of
+from kgbuild.project import Project, load_project
+from kgbuild.store import OxigraphStore, Solutions, Term
+
+STAGED: Final = "#pushed"
+"""What stands behind the name of a graph until it is put in place."""
+USER, PASSWORD = "KGBUILD_PUSH_USER", "KGBUILD_PUSH_PASSWORD"  # names of variables
+_TRIES = 6
+_SAMPLE = 20
+_GRAPH = re.compile(r" <([^<>]*)> \.$")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a kind of store is spoken to: the paths behind its address, and how many quads it takes at once."""
+
+    query: str
+    update: str
+    quads: str | None
+    chunk: int
+
+
+KINDS: Final = {
+    "oxigraph": Kind("/query", "/update", "/store", 50_000),
+    "virtuoso": Kind("/sparql", "/sparql-auth", None, 400),
+    "sparql": Kind("", "", None, 1_000),
+}
+"""`sparql` is any store: INSERT DATA at the update address, which is that of queries unless given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did, and where the store differs from the build."""
+
+    kind: str
+    quads: int
+    graphs: int
+    chunks: int
+    resumed: int
+    differences: tuple[str, ...]
+
+
+def push(
+    endpoint: str,
+    start: Path | str = ".",
+    *,
+    kind: str = "auto",
+    update: str | None = None,
+    credentials: tuple[str, str] | None = None,
+    chunk: int | None = None,
+    again: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Pushed:
+    """Load the build of the project at or above `start` into the store at `endpoint`, and verify it.
+
+    Raises `UsageError` where there is no build, `AbsentError` where the store cannot be reached or refuses.
+    """
+    project = load_project(Path(start))
+    release = _Release(project)
+    client = Client(endpoint, credentials)
+    kind = _kind(endpoint, client) if kind == "auto" else kind
+    how = KINDS[kind]
+    base = _without(endpoint, how)
+    remote = _Remote(
+        client,
+        query=base + how.query if how.query else endpoint,
+        update=update or (base + how.update if how.update else endpoint),
+        quads=base + how.quads if how.quads else None,
+    )
+    size = chunk or how.chunk
+    journal = _Journal(project, endpoint, f"{release.digest} {kind} {size}")
+    done = resumed = 0 if again else journal.chunks()
+    before = set(remote.graphs(project.base))
+    if not resumed:
+        stale = sorted(graph for graph in before if graph.endswith(STAGED))
+        for names in _bunches(stale, 500):
+            remote.run(" ;\n".join(f"DROP SILENT GRAPH <{name}>" for name in names))
+    started = time.monotonic()
+    for number, lines in enumerate(_bunches(release.lines(), size), 1):
+        if number > done:
+            remote.load(_staged(lines, project.base))
+            journal.write(number)
+            done = number
+            if progress:
+                rate = (number - resumed) * size / max(time.monotonic() - started, 0.001)
+                progress(f"{number * size:,} quads, {rate:,.0f} a second")
+    remote.switch(release.shared, sorted(name for name in before if release.is_stale(name)))
+    differences = tuple(verify(remote, release))
+    journal.write(0)
+    return Pushed(kind, release.quads, release.graphs, done, resumed, differences)
+
+
+class _Release:
+    """A build as it is pushed: its lines, its graphs, and its store to compare with."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        site = project.build / "site"
+        try:
+            self.digest = json.loads((project.build / "report.json").read_bytes())["output"]
+        except (OSError, ValueError, KeyError):
+            raise UsageError("there is no build to push: run `kgbuild build`") from None
+        parts = sorted((site / "data").glob("*.nq.gz"))
+        whole = site / "data" / f"{name_of(project)}.nq"
+        self.files = [whole, *(path for path in parts if re.search(r"-\d{4}\.nq\.gz$", path.name))]
+        self.store = OxigraphStore.open(project.build / "store")
+        counted = self._counts()
+        self.counts = {name: count for name, count in counted.items() if not self._own(name)}
+        self.shared = sorted(self.counts)
+        self.own = sorted(name for name in counted if self._own(name))
+        self.held = frozenset(counted)
+        self.own_quads = sum(counted[name] for name in self.own)
+        self.quads, self.graphs = sum(counted.values()), len(counted)
+
+    def _own(self, graph: str) -> bool:
+        return graph.startswith(f"{self.project.base}np/")
+
+    def _counts(self) -> dict[str, int]:
+        answer = self.store.query("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
+        assert isinstance(answer, Solutions)
+        return {row["g"]: int(row["n"]) for row in answer.dicts()}
+
+    def is_stale(self, graph: str) -> bool:
+        """Tell whether a graph of the store below the project's base is one that the build does not hold."""
+        return graph not in self.held and not graph.endswith(STAGED)
+
+    def lines(self) -> Iterator[str]:
+        """Return the lines of all dumps, in their order."""
+        for path in self.files:
+            opened = gzip.open if path.suffix == ".gz" else open
+            try:
+                with opened(path, "rt", encoding="utf-8", newline="\n") as file:
+                    yield from file
+            except (OSError, EOFError) as error:
+                raise UnreadableError(f"cannot read {path}: {error}") from error
+
+
+class _Remote:
+    """The store that is pushed to."""
+
+    def __init__(self, client: Client, query: str, update: str, quads: str | None) -> None:
+        self.client, self.query_url, self.update_url, self.quads_url = client, query, update, quads
+
+    def ask(self, sparql: str) -> Solutions:
+        """Ask a SELECT."""
+        body = urllib.parse.urlencode({"query": sparql}).encode()
+        data = self.client.post(self.query_url, body, "application/x-www-form-urlencoded")
+        try:
+            answer = ox.parse_query_results(data, format=ox.QueryResultsFormat.JSON)
+        except (SyntaxError, ValueError) as error:
+            raise AbsentError(f"{self.query_url} answers with broken SPARQL JSON: {error}") from error
+        assert isinstance(answer, ox.QuerySolutions)
+        return Solutions(tuple(item.value for item in answer.variables), tuple(tuple(row) for row in answer))
+
+    def run(self, update: str) -> None:
+        """Run an update."""
+        body = urllib.parse.urlencode({"update": update}).encode()
+        self.client.post(self.update_url, body, "application/x-www-form-urlencoded")
+
+    def load(self, lines: list[str]) -> None:
+        """Add N-Quads lines: as they are where the store takes them, else by INSERT DATA."""
+        if self.quads_url is not None:
+            self.client.post(self.quads_url, "".join(lines).encode(), "application/n-quads")
+            return
+        graphs: dict[str, list[str]] = {}
+        for line in lines:
+            found = _GRAPH.search(line)
+            assert found is not None
+            graphs.setdefault(found[1], []).append(f"{line[: found.start()]} .\n")
+        blocks = [f"GRAPH <{name}> {{\n{''.join(triples)}}}\n" for name, triples in graphs.items()]
+        self.run(f"INSERT DATA {{\n{''.join(blocks)}}}")
+
+    def graphs(self, base: str) -> Iterator[str]:
+        """Return the names of the store's graphs below a base, in pages."""
+        after = ""
+        while True:
+            later = f' && STR(?g) > "{after}"' if after else ""
+            sparql = (
+                f'SELECT DISTINCT ?g WHERE {{ GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{base}"){later}) }} '
+                "ORDER BY ?g LIMIT 5000"
+            )
+            names = [row["g"] for row in self.ask(sparql).dicts()]
+            yield from names
+            if len(names) < 5000:
+                return
+            after = names[-1]
+
+    def switch(self, shared: Iterable[str], stale: Iterable[str]) -> None:
+        """Put the staged graphs in place and drop what is no longer held, in one update."""
+        moves = [f"MOVE SILENT GRAPH <{name}{STAGED}> TO GRAPH <{name}>" for name in shared]
+        self.run(" ;\n".join([*moves, *(f"DROP SILENT GRAPH <{name}>" for name in stale)]))
+
+
+def verify(remote: _Remote, release: _Release) -> Iterator[str]:
+    """Compare counts of all shared graphs, of all nanopublications together, and a sample of these word by word."""
+    for name, count in release.counts.items():
+        (row,) = remote.ask(f"SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH <{name}> {{ ?s ?p ?o }} }}").dicts()
+        if int(row["n"]) != count:
+            yield f"graph <{name}> has {int(row['n']):,} triples, the build {count:,}"
+    base = f"{release.project.base}np/"
+    sparql = f'SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{base}")) }}'
+    (row,) = remote.ask(sparql).dicts()
+    if int(row["n"]) != release.own_quads:
+        yield f"the nanopublications have {int(row['n']):,} triples, in the build {release.own_quads:,}"
+    sample = random.Random(release.digest).sample(release.own, min(_SAMPLE, len(release.own)))  # noqa: S311  # a sample
+    for name in sorted(sample):
+        select = f"SELECT ?s ?p ?o WHERE {{ GRAPH <{name}> {{ ?s ?p ?o }} }}"
+        mine = release.store.query(select)
+        assert isinstance(mine, Solutions)
+        if _comparable(mine) != _comparable(remote.ask(select)):
+            yield f"graph <{name}> differs from that of the build"
+
+
+def _comparable(answer: Solutions) -> set[tuple[str, ...]]:
+    return {tuple(_value(term) for term in row) for row in answer.rows}
+
+
+def _value(term: Term | None) -> str:
+    """Return what stores agree on: some write `true` as 1, and numbers in another spelling."""
+    if not isinstance(term, ox.Literal):
+        return str(term)
+    if term.language:
+        return f"{term.value}@{term.language.lower()}"
+    value = {"true": "1", "false": "0"}.get(term.value, term.value)
+    try:
+        return f"{Decimal(value).normalize():f}" if len(value) < 40 else value
+    except InvalidOperation:
+        return value
+
+
+def _staged(lines: Iterable[str], base: str) -> list[str]:
+    """Send the quads of all graphs but the nanopublications' under names of their own."""
+    own = f" <{base}np/"
+    found = []
+    for line in lines:
+        start = line.rindex(" <")
+        found.append(line if line.startswith(own, start) else f"{line[:-4]}{STAGED}> .\n")
+    return found
+
+
+def _bunches(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    bunch: list[str] = []
+    for item in items:
+        bunch.append(item)
+        if len(bunch) == size:
+            yield bunch
+            bunch = []
+    if bunch:
+        yield bunch
+
+
+class _Journal:
+    """What was sent to an endpoint, beside the build."""
+
+    def __init__(self, project: Project, endpoint: str, what: str) -> None:
+        name = hashlib.sha256(endpoint.encode()).hexdigest()[:12]
+        self.path, self.what = project.build.with_name(f".{project.build.name}.push-{name}.json"), what
+
+    def chunks(self) -> int:
+        """Return the number of chunks of this very push that arrived."""
+        try:
+            document = json.loads(self.path.read_bytes())
+            return int(document["chunks"]) if document["what"] == self.what else 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
+    def write(self, chunks: int) -> None:
+        """Note that so many chunks arrived; none is the end of a push."""
+        if not chunks:
+            self.path.unlink(missing_ok=True)
+            return
+        aside = self.path.with_suffix(".new")
+        aside.write_text(json.dumps({"what": self.what, "chunks": chunks}))
+        aside.replace(self.path)
+
+
+class Client:
+    """HTTP that waits and tries again, and keeps credentials to itself."""
+
+    def __init__(self, endpoint: str, credentials: tuple[str, str] | None, pause: float = 0.5) -> None:
+        parts = urllib.parse.urlsplit(endpoint)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"an endpoint is an http(s) address, not '{endpoint}'")
+        if parts.username or parts.password:
+            raise UsageError(f"give no credentials in an address; set {USER} and {PASSWORD}, or use --credentials FILE")
+        self.pause, self.server = pause, ""
+        handlers: list[urllib.request.BaseHandler] = []
+        if credentials is not None:
+            known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+            known.add_password(None, f"{parts.scheme}://{parts.netloc}/", *credentials)
+            handlers.append(urllib.request.HTTPDigestAuthHandler(known))
+            if parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}:
+                handlers.append(urllib.request.HTTPBasicAuthHandler(known))
+        self.opener = urllib.request.build_opener(*handlers)
+
+    def post(self, url: str, body: bytes, media: str) -> bytes:
+        """Send a request; wait longer each time the store is busy or away; raise `AbsentError` in the end."""
+        headers = {"Content-Type": media, "Accept": "application/sparql-results+json, */*;q=0.1"}
+        for number in range(_TRIES):
+            last = number == _TRIES - 1
+            request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310  # scheme checked
+            try:
+                with self.opener.open(request, timeout=600) as response:
+                    self.server = response.headers.get("Server", "")
+                    return bytes(response.read())
+            except urllib.error.HTTPError as error:
+                words = " ".join(error.read(500).decode("utf-8", "replace").split())[:200]
+                wait = error.headers.get("Retry-After", "")
+                if last or error.code not in {408, 425, 429, 500, 502, 503, 504}:
+                    hint = f"; set {USER} and {PASSWORD}" if error.code in {401, 403} else ""
+                    raise AbsentError(f"{url} answers {error.code}: {words}{hint}") from None
+                self._wait(number, float(wait) if wait.isdecimal() else 0.0)
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "reason", error)
+                if last or isinstance(error, ValueError):
+                    raise AbsentError(f"no store answers at {url}: {reason}") from None
+                self._wait(number, 0.0)
+        raise AssertionError
+
+    def _wait(self, number: int, asked: float) -> None:
+        time.sleep(min(30.0, max(asked, self.pause * 2**number)))
+
+
+def _kind(endpoint: str, client: Client) -> str:
+    """Tell from its answer what kind of store this is."""
+    for kind in ("oxigraph", "virtuoso"):
+        if kind in urllib.parse.urlsplit(endpoint).path:
+            return kind
+    request = urllib.request.Request(_without(endpoint, KINDS["oxigraph"]) + "/", method="GET")  # noqa: S310
+    try:
+        with client.opener.open(request, timeout=30) as response:
+            server = response.headers.get("Server", "")
+    except urllib.error.HTTPError as error:
+        server = error.headers.get("Server", "")
+    except OSError as error:
+        raise AbsentError(f"no store answers at {endpoint}: {getattr(error, 'reason', error)}") from None
+    return next((kind for kind in ("oxigraph", "virtuoso") if kind in server.lower()), "sparql")
+
+
+def _without(endpoint: str, kind: Kind) -> str:
+    """Return the address of a server without the path of one of its services."""
+    address = endpoint.rstrip("/")
+    for path in {"/query", "/update", "/store", "/sparql", "/sparql-auth", kind.query or "/query"}:
+        if address.endswith(path):
+            return address.removesuffix(path)
+    return address
+
+
+def read_credentials(path: Path) -> tuple[str, str]:
+    """Read user and password from the two lines of a file that only its owner may read."""
+    try:
+        mode = path.stat().st_mode
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    if mode & 0o077:
+        raise UsageError(f"others may read {path}: run `chmod 600 {path}`")
+    if len(lines) < 2 or not lines[0]:
+        raise UsageError(f"{path} must hold two lines: user and password")
+    return lines[0], lines[1]

@@ -1,0 +1,102 @@
+"""Real SPARQL stores on loopback for tests: `oxigraph serve` and Virtuoso, each in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def program(name: str) -> str:
+    """Return the path of a program, or skip the test by its name."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@contextlib.contextmanager
+def running(command: list[str], folder: Path, address: str, seconds: float = 30) -> Iterator[str]:
+    """Run a server until the block ends; its address answers before the block starts."""
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            _wait_for(address, process, folder, seconds)
+            yield address
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], folder: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"no server at {address}: {(folder / 'server.log').read_text()[-2000:]}")
+
+
+def oxigraph(folder: Path, port: int | None = None) -> contextlib.AbstractContextManager[str]:
+    """Run `oxigraph serve` on a store in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    command = [program("oxigraph"), "serve", "--location", str(folder / "store"), "--bind", f"127.0.0.1:{port}"]
+    return running(command, folder, f"http://127.0.0.1:{port}")
+
+
+VIRTUOSO = """[Database]
+DatabaseFile = virtuoso.db
+ErrorLogFile = virtuoso.log
+LockFile = virtuoso.lck
+TransactionFile = virtuoso.trx
+xa_persistent_file = virtuoso.pxa
+[TempDatabase]
+DatabaseFile = virtuoso-temp.db
+TransactionFile = virtuoso-temp.trx
+[Parameters]
+ServerPort = {sql}
+DisableUnixSocket = 1
+ServerThreads = 10
+NumberOfBuffers = 20000
+MaxDirtyBuffers = 15000
+DirsAllowed = .
+[HTTPServer]
+ServerPort = 127.0.0.1:{http}
+ServerThreads = 5
+[SPARQL]
+ResultSetMaxRows = 10000
+"""
+
+
+def virtuoso(folder: Path) -> contextlib.AbstractContextManager[str]:
+    """Run Virtuoso on a database in a folder; user and password are `dba`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    (folder / "virtuoso.ini").write_text(VIRTUOSO.format(sql=free_port(), http=port))
+    command = [program("virtuoso-t"), "+foreground", "+configfile", "virtuoso.ini"]
+    return running(command, folder, f"http://127.0.0.1:{port}", seconds=60)

@@ -1,0 +1,220 @@
+"""Pushing a build into real stores: what arrives is the build, whatever happens on the way."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stores import free_port, oxigraph, virtuoso
+from test_large import project as large_project
+
+from kgbuild import pushing
+from kgbuild.building import build
+from kgbuild.diagnostics import AbsentError, UsageError
+from kgbuild.pushing import Client, push, read_credentials
+from kgbuild.store import EndpointStore, Solutions
+
+GOOD = Path(__file__).parent / "broken" / "_good"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the good project, built."""
+    root = tmp_path_factory.mktemp("push") / "project"
+    shutil.copytree(GOOD, root)
+    build(root)
+    return root
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "project"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with oxigraph(tmp_path_factory.mktemp("oxigraph")) as address:
+        yield address
+
+
+def count(endpoint: str) -> int:
+    answer = EndpointStore(endpoint).query("SELECT (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } }")
+    assert isinstance(answer, Solutions)
+    return int(next(answer.dicts())["n"])
+
+
+def graphs(endpoint: str) -> set[str]:
+    answer = EndpointStore(endpoint).query("SELECT DISTINCT ?g WHERE { GRAPH ?g { ?s ?p ?o } }")
+    assert isinstance(answer, Solutions)
+    return {row["g"] for row in answer.dicts()}
+
+
+def test_a_build_arrives_whole_and_is_verified(project: Path, server: str) -> None:
+    done = push(server, project, chunk=100)
+    assert done.kind == "oxigraph"
+    assert done.differences == ()
+    assert done.chunks > 3
+    assert count(f"{server}/query") == done.quads
+    assert not [name for name in graphs(f"{server}/query") if name.endswith(pushing.STAGED)]
+    assert not list(project.glob(".build.push*"))
+
+
+def test_the_next_build_takes_the_place_of_the_last(project: Path, server: str) -> None:
+    push(server, project)
+    before = graphs(f"{server}/query")
+    article = project / "data/articles/tea.yaml"
+    article.write_text(article.read_text("utf-8").replace("keeps people awake.", "keeps some people awake."), "utf-8")
+    build(project)
+    done = push(f"{server}/query", project)
+    after = graphs(f"{server}/query")
+    assert done.differences == ()
+    assert count(f"{server}/query") == done.quads
+    assert len(before - after) == len(after - before) == 8  # the claim and the index, of four graphs each
+
+
+def test_the_statements_of_a_large_dataset_arrive_too(tmp_path: Path, server: str) -> None:
+    root = large_project(tmp_path / "project")
+    build(root, jobs=1)
+    assert push(server, root).differences == ()
+    sparql = 'SELECT (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s a ?c } FILTER(STRENDS(STR(?c), "DatasetStatement")) }'
+    answer = EndpointStore(f"{server}/query").query(sparql)
+    assert isinstance(answer, Solutions)
+    assert next(answer.dicts())["n"] == "35"
+
+
+def test_a_store_that_lost_something_is_told(project: Path, server: str) -> None:
+    push(server, project)
+
+    class Leaky(pushing._Remote):
+        def switch(self, shared: object, stale: object) -> None:
+            super().switch(shared, stale)  # type: ignore[arg-type]
+            self.run("DELETE WHERE { GRAPH ?g { ?s <http://www.w3.org/2004/02/skos/core#definition> ?o } }")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pushing, "_Remote", Leaky)
+        done = push(server, project)
+    assert [line for line in done.differences if "graph/entities> has" in line]
+
+
+def test_virtuoso_takes_a_build_with_credentials(project: Path, tmp_path: Path) -> None:
+    with virtuoso(tmp_path / "virtuoso") as address:
+        with pytest.raises(AbsentError, match=r"answers 40[13]"):
+            push(address, project, kind="virtuoso", credentials=("dba", "wrong"))
+        done = push(address, project, credentials=("dba", "dba"))
+        assert (done.kind, done.differences) == ("virtuoso", ())
+        again = push(f"{address}/sparql", project, credentials=("dba", "dba"))
+        assert again.differences == ()
+
+
+def command(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kgbuild", "--project", str(project), "push", *arguments],
+        capture_output=True, text=True, check=False, env=os.environ | environment,
+    )  # fmt: skip
+
+
+def test_a_push_that_was_cut_off_goes_on_where_it_stopped(project: Path, tmp_path: Path) -> None:
+    sent: list[int] = []
+    with oxigraph(tmp_path / "oxigraph") as address, pytest.MonkeyPatch.context() as patch:
+        load = pushing._Remote.load
+
+        def three(remote: pushing._Remote, lines: list[str]) -> None:
+            if len(sent) == 3:
+                raise KeyboardInterrupt
+            sent.append(len(lines))
+            load(remote, lines)
+
+        patch.setattr(pushing._Remote, "load", three)
+        with pytest.raises(KeyboardInterrupt):
+            push(address, project, chunk=50)
+        patch.undo()
+        assert list(project.glob(".build.push*"))
+        done = push(address, project, chunk=50)
+        assert (done.resumed, done.differences) == (3, ())
+        assert count(f"{address}/query") == done.quads
+
+
+def test_the_command_says_what_it_did_and_never_a_password(project: Path, server: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("someone\nopen-sesame\n")
+    secret.chmod(0o600)
+    done = command(project, server, "--credentials", str(secret))
+    assert done.returncode == 0, done.stderr
+    assert "verified" in done.stderr
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    away = command(project, nowhere, KGBUILD_PUSH_USER="someone", KGBUILD_PUSH_PASSWORD="open-sesame")
+    assert (away.returncode, away.stderr.partition(":")[0]) == (4, "kgbuild")
+    assert "open-sesame" not in done.stdout + done.stderr + away.stdout + away.stderr
+
+
+class Busy(http.server.BaseHTTPRequestHandler):
+    """Refuses twice, then answers."""
+
+    seen: list[bytes] = []  # noqa: RUF012  # shared on purpose
+    code = 503
+
+    def do_POST(self) -> None:
+        self.seen.append(self.rfile.read(int(self.headers["Content-Length"])))
+        ready = len(self.seen) > 2
+        self.send_response(200 if ready else self.code)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"done" if ready else b"busy")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def busy() -> Iterator[str]:
+    server = http.server.HTTPServer(("127.0.0.1", 0), Busy)
+    Busy.seen.clear()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_busy_store_is_asked_again(busy: str) -> None:
+    assert Client(busy, None, pause=0.01).post(busy, b"x", "text/plain") == b"done"
+    assert Busy.seen == [b"x"] * 3
+
+
+def test_a_refusal_is_not_repeated(busy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Busy, "code", 400)
+    with pytest.raises(AbsentError, match="answers 400: busy"):
+        Client(busy, None, pause=0.01).post(busy, b"x", "text/plain")
+    assert len(Busy.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("http://me:secret@localhost/", "no credentials in an address"), ("ftp://localhost/", "is an http")],
+)
+def test_an_address_that_will_not_do_is_refused(address: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as raised:
+        Client(address, None)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_file_that_others_may_read_is_no_place_for_a_password(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("me\nsesame\n")
+    path.chmod(0o644)
+    with pytest.raises(UsageError, match="chmod 600"):
+        read_credentials(path)
+    path.chmod(0o600)
+    assert read_credentials(path) == ("me", "sesame")
+
+
+def test_without_a_build_there_is_nothing_to_push(tmp_path: Path, server: str) -> None:
+    shutil.copytree(GOOD, tmp_path / "project")
+    with pytest.raises(UsageError, match="run `kgbuild build`"):
+        push(server, tmp_path / "project")
