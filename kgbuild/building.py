@@ -22,9 +22,10 @@ from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemap
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
+from kgbuild.formats import Resources
 from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
-from kgbuild.pool import default_jobs
+from kgbuild.pool import default_jobs, share
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.links import check_links, pages_by_path
@@ -34,7 +35,8 @@ from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
 
 RESOURCE_FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
-_FILE_LIMIT = 255
+_WORTH = 200
+"""Files about one thing each for which another process is worth starting."""
 _QUADS = 1_000_000
 
 
@@ -95,7 +97,7 @@ def check(
 ) -> Built:
     """Do everything a build does but writing; raise `FindingsError` at the gate of a broken stage."""
     compilation = compile_project(start, texts=texts, engine=engine, timings=timings, jobs=jobs)
-    plan = plan_build(compilation, render=False)
+    plan = plan_build(compilation, render=False, jobs=jobs)
     return Built(
         compilation.project,
         plan.figures,
@@ -136,7 +138,7 @@ def build(
             compilation = compile_project(
                 project.root, texts=texts, engine=engine, timings=timings, jobs=jobs, folder=store
             )
-            plan = plan_build(compilation, infer=infer)
+            plan = plan_build(compilation, infer=infer, jobs=jobs)
             with timings.stage("write"):
                 _write(compilation, plan, inputs, infer)
         finally:
@@ -159,13 +161,14 @@ def _missing() -> str:
     return "".join(f"-without-{package}" for package in packages)
 
 
-def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = False) -> Plan:
+def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = False, jobs: int | None = None) -> Plan:
     """Plan every file of the site and check links and paths; raise `FindingsError` where one is broken.
 
     Without `render` the files beside the pages are named but empty; RDF/XML, which can refuse a term, is still checked.
     """
     project, report, timings = compilation.project, compilation.report, compilation.timings
     material = Material(compilation, infer)
+    jobs = default_jobs() if jobs is None else jobs
     with timings.stage("query"):
         queries = read_queries(project, report)
         answers = [(query, run(query, compilation.whole, project.prefixes, report)) for query in queries]
@@ -180,11 +183,16 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         count, withheld = len(material.inference.steps), len(material.inference.withheld)
         material.note(f"inferred: {count} triples that no claim says, in graph/{GRAPH}; withheld: {withheld}")
     with timings.stage("resources"):
-        files |= {path: write() if render else b"" for path, write in _resources(material)}
+        paths, writers = zip(*_resources(material, material.resources if render else None), strict=True)
+        if render:
+            written = share(lambda write: write(), writers, min(jobs, len(writers) // _WORTH))
+            files |= dict(zip(paths, written, strict=True))
+        else:
+            files |= dict.fromkeys(paths, b"")
     with timings.stage("site"):
         for query, answer in asked:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
-        pages = pages_by_path(_pages(material, asked, files), report)
+        pages = pages_by_path(_pages(material, asked, files, jobs), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in _web(compilation)}
         for words in absences(
@@ -211,41 +219,37 @@ def _large_notes(compilation: Compilation, parts: Mapping[str, tuple[Part, ...]]
         yield f"{count:,} statements of {large.dataset} stand in the store and in {files}, not on pages"
 
 
-def _resources(material: Material) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def _resources(material: Material, writers: Resources | None) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Return the files about one thing each, by path, to be written when asked for."""
     compilation, project = material.compilation, material.project
     for entity in compilation.sources.entities:
         iri = project.entity(entity.id)
-        yield f"id/{entity.id}.ttl", partial(_describe, material, "turtle", iri)
-        yield f"id/{entity.id}.jsonld", partial(_describe, material, "jsonld", iri)
+        yield f"id/{entity.id}.ttl", partial(_describe, writers, "turtle", iri)
+        yield f"id/{entity.id}.jsonld", partial(_describe, writers, "jsonld", iri)
     for article in compilation.sources.articles:
         iri = project.article(article.id)
-        yield f"article/{article.id}.ttl", partial(_describe, material, "turtle", iri)
-        yield f"article/{article.id}.jsonld", partial(_describe, material, "jsonld", iri)
+        yield f"article/{article.id}.ttl", partial(_describe, writers, "turtle", iri)
+        yield f"article/{article.id}.jsonld", partial(_describe, writers, "jsonld", iri)
     for dataset in compilation.sources.datasets:
         iri = project.dataset(dataset.id)
-        yield f"dataset/{dataset.id}.ttl", partial(_describe, material, "turtle", iri)
-        yield f"dataset/{dataset.id}.jsonld", partial(_describe, material, "jsonld", iri)
+        yield f"dataset/{dataset.id}.ttl", partial(_describe, writers, "turtle", iri)
+        yield f"dataset/{dataset.id}.jsonld", partial(_describe, writers, "jsonld", iri)
     for item in compilation.nanopublications():
-        published = cache(partial(_describe, material, "trig", item.iri))
+        published = cache(partial(_describe, writers, "trig", item.iri))
         yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", published
         if item is not compilation.index:
             iri = project.claim(item.claim)
-            yield f"claim/{item.claim}.ttl", partial(_describe, material, "turtle", iri)
-            yield f"claim/{item.claim}.jsonld", partial(_describe, material, "jsonld", iri)
+            yield f"claim/{item.claim}.ttl", partial(_describe, writers, "turtle", iri)
             yield f"claim/{item.claim}.trig", published
-    yield "ns.ttl", partial(_describe, material, "graph", project.graph("ontology"))
-    yield "void.ttl", partial(_describe, material, "graph", project.graph("void"))
+            yield f"claim/{item.claim}.jsonld", partial(_describe, writers, "jsonld", iri)
+    yield "ns.ttl", partial(_describe, writers, "graph", project.graph("ontology"))
+    yield "void.ttl", partial(_describe, writers, "graph", project.graph("void"))
 
 
-def _describe(material: Material, form: str, iri: str) -> bytes:
-    writers = {
-        "turtle": material.resources.turtle,
-        "jsonld": material.resources.jsonld,
-        "trig": material.resources.trig,
-        "graph": material.resources.graph,
-    }
-    return writers[form](iri)
+def _describe(writers: Resources | None, form: str, iri: str) -> bytes:
+    assert writers is not None
+    write: Callable[[str], bytes] = getattr(writers, form)
+    return write(iri)
 
 
 def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, bytes]:
@@ -271,7 +275,7 @@ def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[
         yield f"query/{query.name}.{form}", partial(write, answer, form, {})
 
 
-def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes]) -> list[Page]:
+def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes], jobs: int) -> list[Page]:
     compilation, project = material.compilation, material.project
     queries = tuple(
         QueryPage(
@@ -302,7 +306,7 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             scripts=bool(web_files()),
             workbench=has_workbench(compilation.nquads.count(b"\n")),
         ),
-        default_jobs(),
+        jobs,
     )
 
 

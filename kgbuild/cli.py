@@ -259,7 +259,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 2
     gc.set_threshold(50_000, 20, 50)  # millions of small values and hardly a cycle: the usual pace costs a tenth
-    return _guarded(options)
+    try:
+        return _guarded(options)
+    finally:
+        gc.freeze()  # nothing to look for in what the end of the process frees
 
 
 def _guarded(options: argparse.Namespace) -> int:

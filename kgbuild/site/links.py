@@ -15,8 +15,8 @@ from urllib.parse import unquote
 from kgbuild.diagnostics import Report, Span
 from kgbuild.site.plan import Page
 
-_LINK = re.compile(r'\s(?:href|src)="([^"]*)"')
-_ID = re.compile(r'\sid="([^"]*)"')
+_LINKS = tuple(re.compile(rf' {name}="([^"]*)"') for name in ("href", "src"))  # a literal start is found fast
+_ID = re.compile(r' id="([^"]*)"')
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
 
@@ -66,7 +66,7 @@ class _Links:
     def faults(self, page: str) -> Iterator[str]:
         """Return what is wrong with the links of one page."""
         folder = posixpath.dirname(page)
-        for link in sorted(set(_LINK.findall(self.texts[page]))):
+        for link in sorted({link for kind in _LINKS for link in kind.findall(self.texts[page])}):
             key = (page if link.startswith("#") else folder, link)
             if key not in self.found:
                 self.found[key] = self._fault(page, folder, html.unescape(link))

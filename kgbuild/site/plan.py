@@ -6,9 +6,9 @@ Pure: no clock, no network; reads only the templates and assets of the package.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from kgbuild import schemaorg
 from kgbuild.diagnostics import Diagnostic, Severity
 from kgbuild.evidence import StatementView
 from kgbuild.nodes import Link
+from kgbuild.pool import share
 from kgbuild.project import Project
 from kgbuild.site import scripts
 from kgbuild.site.browse import BROWSED, FacetGroup, facet_groups
@@ -149,29 +150,15 @@ class Cell:
     number: bool
 
 
-_AT_ONCE = 24
-"""Pages that a process renders in a row: those that stand together share the cards of claims."""
+_WORTH = 100
+"""Pages for which another process is worth starting."""
 
 
 def plan_site(site: SiteInput, jobs: int = 1) -> list[Page]:
     """Return every page and asset of the site, by path; many pages are rendered in `jobs` processes."""
     planned = list(_Planner(site).pages())
-    drafts = [page for page in planned if isinstance(page, _Draft)]
-    parts = [drafts[start : start + _AT_ONCE] for start in range(0, len(drafts), _AT_ONCE)]
-
-    def render(part: int) -> list[Page]:
-        return [draft.render() for draft in parts[part]]
-
-    numbers = range(len(parts))
-    if min(jobs, len(parts) // 4) < 2:
-        rendered = [page for number in numbers for page in render(number)]
-    else:
-        from kgbuild.pool import run
-
-        done = run(render, numbers, min(jobs, len(parts) // 4), lambda part: f"the page {parts[part][0].path}")
-        rendered = [page for pages in done for page in pages]
-    whole = [page for page in planned if isinstance(page, Page)]
-    return sorted([*_assets(), *whole, *rendered], key=lambda page: page.path)
+    made = share(_made, planned, min(jobs, len(planned) // _WORTH))
+    return sorted([*_assets(), *made], key=lambda page: page.path)
 
 
 def entity_path(slug: str) -> str:
@@ -256,6 +243,17 @@ class _Draft:
         return Page(self.path, document(environment().get_template(self.template).render(self.known)))
 
 
+Planned = Page | _Draft | Callable[[], "_Draft"]
+"""A page, one to be rendered, or one to be planned and rendered: the many are planned where they are rendered."""
+
+
+def _made(planned: Planned) -> Page:
+    """Make a page of whatever is planned."""
+    if isinstance(planned, Page):
+        return planned
+    return (planned if isinstance(planned, _Draft) else planned()).render()
+
+
 class _Planner:
     """Plans the pages of one site; everything that several pages need is gathered once."""
 
@@ -321,7 +319,7 @@ class _Planner:
             if digest != claim.nanopublication:
                 yield claim.nanopublication, f"np/{anchor(digest)}.trig"
 
-    def pages(self) -> Iterator[Page | _Draft]:
+    def pages(self) -> Iterator[Planned]:
         """Yield every HTML page."""
         yield self._home()
         yield from self._entities()
@@ -427,7 +425,7 @@ class _Planner:
         modified = max((article.recorded for article in articles), default="")
         return schemaorg.dataset(self.project, articles, files, modified)
 
-    def _entities(self) -> Iterator[_Draft]:
+    def _entities(self) -> Iterator[Planned]:
         by_category = _grouped((entity.category.iri, entity) for entity in self.views.entities)
         categories = sorted(
             (
@@ -437,8 +435,7 @@ class _Planner:
             key=lambda item: (item[0].label.casefold(), item[0].iri),
         )
         yield self._page("id/index.html", "entities.html", categories=categories, about=self.about)
-        for entity in self.views.entities:
-            yield self._entity(entity)
+        yield from (partial(self._entity, entity) for entity in self.views.entities)
 
     def _entity(self, entity: EntityView) -> _Draft:
         path = entity_path(entity.slug)
@@ -473,27 +470,29 @@ class _Planner:
             else:
                 yield group if term and term.symmetric else replace(group, label=f"is what something {group.label}")
 
-    def _claims(self) -> Iterator[_Draft]:
+    def _claims(self) -> Iterator[Planned]:
         sections = [(article, self._by_section(article)) for article in self.views.articles]
         placed = {claim.iri for _, parts in sections for _, found in parts for claim in found}
         rest = [claim for claim in self.views.claims if claim.iri not in placed]
         yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest, facet_groups=self.facets)
+        yield from (partial(self._claim, claim) for claim in self.views.claims)
+
+    def _claim(self, claim: ClaimView) -> _Draft:
+        path = claim_path(claim.key)
+        same = [other for other in self.by_triple[_triple(claim)] if other.iri != claim.iri]
         formats = tuple(dict((*self.input.formats, ("trig", "TriG"))).items())
-        for claim in self.views.claims:
-            path = claim_path(claim.key)
-            same = [other for other in self.by_triple[_triple(claim)] if other.iri != claim.iri]
-            yield self._page(
-                path,
-                "claim.html",
-                claim=claim,
-                same=same,
-                reasons=withheld(claim, self.restricting),
-                used_by=self._used_by(claim),
-                rules=len(self.rules),
-                errors=self.errors,
-                alternates=self._alternates(path, formats),
-                data=schemaorg.claim(claim, self.views, self.project),
-            )
+        return self._page(
+            path,
+            "claim.html",
+            claim=claim,
+            same=same,
+            reasons=withheld(claim, self.restricting),
+            used_by=self._used_by(claim),
+            rules=len(self.rules),
+            errors=self.errors,
+            alternates=self._alternates(path, formats),
+            data=schemaorg.claim(claim, self.views, self.project),
+        )
 
     def _by_section(self, article: ArticleView) -> list[tuple[Link, list[ClaimView]]]:
         """Return the claims of an article by the section of their first sentence, in the order of the text."""
@@ -545,29 +544,29 @@ class _Planner:
                 path, "dataset.html", dataset=dataset, judged=judged, claims=self.claims, alternates=alternates
             )
 
-    def _queries(self) -> Iterator[_Draft]:
+    def _queries(self) -> Iterator[Planned]:
         yield self._page("query/index.html", "queries.html", queries=self.input.queries)
-        for query in self.input.queries:
-            path = query_path(query.name)
-            here = Here(self.site, path)
-            answer = query.answer
-            named: set[str] = set()
-            heads = answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object")
-            told = self._told(heads, _rows(answer))
-            rows = [
-                tuple(term for head, term in zip(heads, row, strict=True) if head not in told) for row in _rows(answer)
-            ]
-            yield self._page(
-                path,
-                "query.html",
-                query=query,
-                kind="table" if isinstance(answer, Solutions) else "graph" if isinstance(answer, Graph) else "truth",
-                heads=[head for head in heads if head not in told],
-                told=[head for head in heads if head in told],
-                rows=[self._row(here, row, named) for row in rows[:ROWS]],
-                total=len(rows),
-                alternates=self._alternates(path, answer_formats(answer)),
-            )
+        yield from (partial(self._query, query) for query in self.input.queries)
+
+    def _query(self, query: QueryPage) -> _Draft:
+        path = query_path(query.name)
+        here = Here(self.site, path)
+        answer = query.answer
+        named: set[str] = set()
+        heads = answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object")
+        told = self._told(heads, _rows(answer))
+        rows = [tuple(term for head, term in zip(heads, row, strict=True) if head not in told) for row in _rows(answer)]
+        return self._page(
+            path,
+            "query.html",
+            query=query,
+            kind="table" if isinstance(answer, Solutions) else "graph" if isinstance(answer, Graph) else "truth",
+            heads=[head for head in heads if head not in told],
+            told=[head for head in heads if head in told],
+            rows=[self._row(here, row, named) for row in rows[:ROWS]],
+            total=len(rows),
+            alternates=self._alternates(path, answer_formats(answer)),
+        )
 
     def _told(self, heads: Sequence[str], rows: Sequence[tuple[Node | None, ...]]) -> set[str]:
         """Return the columns that the card of a claim tells anyway, in an answer whose rows each state one."""
