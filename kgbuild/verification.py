@@ -183,7 +183,7 @@ def graph_hash(quads: Iterable[Quad]) -> str:
     """Return the SHA-256 of the canonical N-Quads of a graph (RDFC-1.0, SHA-256), in hexadecimal.
 
     >>> graph_hash([("", "<http://a/s>", "<http://a/p>", '"x"')])[:12]
-    '6ee0b1ca0e14'
+    '3a0ba9caef3b'
     """
     lines = sorted({" ".join([*quad[1:], *([quad[0]] if quad[0] else []), ".\n"]) for quad in quads})
     if any("_:" in line for line in lines):
