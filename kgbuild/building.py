@@ -371,7 +371,7 @@ def _write(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> No
             stored = beside.submit(_write_store, compilation, aside / "store", [site / path for path in dumps])
             for path, data in plan.files.items():
                 if path not in dumps:
-                    (site / path).write_bytes(data)
+                    _put(site / path, data, project.build / "site" / path)
             _write_parts(site, plan.parts)
             (aside / "report.json").write_bytes(_report_json(compilation, plan, inputs, infer))
             stored.result()
@@ -393,6 +393,15 @@ def _write_store(compilation: Compilation, folder: Path, dumps: list[Path]) -> N
         _large_store(compilation.project).rename(folder)
     else:
         OxigraphStore.write(folder, *dumps)
+
+
+def _put(path: Path, data: bytes, last: Path) -> None:
+    """Write a file, or take over the one of the last build with its date, so that only what changed is deployed."""
+    with contextlib.suppress(OSError):
+        if last.stat().st_size == len(data) and last.read_bytes() == data:
+            os.link(last, path)
+            return
+    path.write_bytes(data)
 
 
 def _write_parts(site: Path, parts: Mapping[str, tuple[Part, ...]]) -> None:

@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-import kgbuild
-from kgbuild.site.scripts import web_files
-
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -42,18 +39,6 @@ class Visit:
         self.page.on("request", lambda found: None if found.url.startswith(inside) else self.outside.append(found.url))
         self.page.on("console", lambda found: self.complaints.append(f"{found.type}: {found.text}"))
         self.page.on("pageerror", lambda found: self.complaints.append(str(found)))
-
-
-def build_copy(project: Path, root: Path) -> Path:
-    """Build a copy of a project and return its site."""
-    if not web_files():
-        pytest.skip("search and workbench were not made when kgbuild was installed")
-    root.mkdir(parents=True)
-    for name in ("ontology", "data", "queries"):
-        shutil.copytree(project / name, root / name)
-    shutil.copy(project / "pyproject.toml", root)
-    kgbuild.build(root)
-    return root / "build" / "site"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from servers import Server, built_project, serving
 
 from kgbuild.building import build
 from kgbuild.compilation import Compilation, compile_project
+from kgbuild.site.scripts import web_files
 
 if TYPE_CHECKING:
     from browsing import Visit
@@ -80,11 +81,12 @@ def small(tmp_path: Path) -> Path:
     return project
 
 
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the article's project once, and return the folder of its site."""
-    from browsing import build_copy
-
-    return build_copy(ROOT, tmp_path_factory.mktemp("browsed") / "project")
+@pytest.fixture(scope="session")
+def site(built: Path) -> Path:
+    """Return the folder of the article's site, with its search and workbench."""
+    if not web_files():
+        pytest.skip("search and workbench were not made when kgbuild was installed")
+    return built / "build" / "site"
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import GOOD
 
 from kgbuild.building import build, check
 from kgbuild.diagnostics import FindingsError, UnreadableError, UsageError
@@ -216,3 +217,19 @@ def test_a_check_writes_nothing(project_root: Path, tmp_path: Path) -> None:
     before = sorted(path for path in root.rglob("*"))
     assert check(root).figures.pages > 200
     assert sorted(path for path in root.rglob("*")) == before
+
+
+def test_only_files_that_changed_are_written_again(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(GOOD, root)
+    site = build(root).index.parent
+    before = {path.relative_to(site): path.stat().st_mtime_ns for path in site.rglob("*.html")}
+    article = root / "data" / "articles" / "tea.yaml"
+    article.write_text(article.read_text("utf-8").replace("It is possible that", "It may be that"), "utf-8")
+    build(root)
+    after = {path.relative_to(site): path.stat().st_mtime_ns for path in site.rglob("*.html")}
+    changed = {path.as_posix() for path in before if after[path] != before[path]}
+    assert "claim/tea/c2.html" in changed
+    assert "about.html" not in changed
+    assert len(changed) < len(before) / 2
+    assert "It may be that" in (site / "claim/tea/c2.html").read_text("utf-8")

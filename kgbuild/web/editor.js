@@ -13,7 +13,7 @@ import { completions } from "./completion.js";
 const LOOK = EditorView.theme({
   "&": { backgroundColor: "var(--sunken)", color: "var(--ink)", border: "1px solid var(--rule)", borderRadius: "5px", fontSize: "0.92rem" },
   "&.cm-focused": { outline: "3px solid var(--accent)", outlineOffset: "2px" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55", minHeight: "12rem", maxHeight: "32rem", borderRadius: "5px" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55", height: "min(32rem, 60vh)", borderRadius: "5px" },
   ".cm-content": { caretColor: "var(--ink)", paddingBlock: ".6rem" },
   ".cm-cursor": { borderLeftColor: "var(--ink)", borderLeftWidth: "2px" },
   ".cm-gutters": { backgroundColor: "transparent", color: "var(--soft)", border: "0", paddingLeft: ".25rem" },
