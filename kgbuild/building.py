@@ -28,6 +28,7 @@ from kgbuild.large import Part, grouped
 from kgbuild.pool import default_jobs, share
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
+from kgbuild.site.hosting import hosting_files
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
 from kgbuild.site.scripts import absences, has_workbench, quads_script, web_files
@@ -253,10 +254,10 @@ def _describe(writers: Resources | None, form: str, iri: str) -> bytes:
 
 
 def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, bytes]:
-    """Return what tells crawlers which pages there are."""
+    """Return what tells crawlers which pages there are, and web servers how to hand them out."""
     base = material.project.base
     found = [path for path in pages if path.endswith(".html") and path != "404.html"]
-    return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)}
+    return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)} | hosting_files()
 
 
 def _web(compilation: Compilation) -> Iterator[tuple[str, Callable[[], bytes]]]:
