@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import serving
+from servers import finish, serving
 
 mcp = pytest.importorskip("mcp", reason="mcp is not installed (pip install 'kgbuild[mcp]')")
 
@@ -25,7 +24,7 @@ def over_stdio(project: Path, talk: Talk) -> None:
         async with mcp.Client(server, read_timeout_seconds=30) as client:
             await talk(client)
 
-    asyncio.run(run())
+    finish(run())
 
 
 async def call(client: Any, tool: str, **arguments: Any) -> Any:
@@ -104,4 +103,4 @@ def test_every_tool_over_http(built: Path) -> None:
             async with mcp.Client(f"{server.url}mcp", read_timeout_seconds=30) as client:
                 await use_every_tool(client)
 
-        asyncio.run(run())
+        finish(run())

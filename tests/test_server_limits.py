@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from servers import Server, children, seconds, serving, until
+from servers import Server, children, finish, seconds, serving, until
 
 from kgbuild.server.turns import BusyError, Turns
 
@@ -285,7 +285,7 @@ def test_clients_are_served_in_rotation() -> None:
         await asyncio.gather(*(one(client) for client in ["a", "a", "a", "b", "c"]))
         return served
 
-    assert asyncio.run(order()) == ["a", "a", "b", "c", "a"]
+    assert finish(order()) == ["a", "a", "b", "c", "a"]
 
 
 def test_one_client_cannot_fill_the_queue() -> None:
@@ -304,7 +304,7 @@ def test_one_client_cannot_fill_the_queue() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         return refused, depth
 
-    assert asyncio.run(fill()) == (6, 2)
+    assert finish(fill()) == (6, 2)
 
 
 def test_a_turn_that_is_not_waited_for_is_given_back() -> None:
@@ -318,4 +318,4 @@ def test_a_turn_that_is_not_waited_for_is_given_back() -> None:
         await asyncio.gather(second, return_exceptions=True)
         return turns.running_short
 
-    assert asyncio.run(cancel()) == 0
+    assert finish(cancel()) == 0
