@@ -196,9 +196,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         pages = pages_by_path(_pages(material, asked, files, jobs), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in _web(compilation)}
-        for words in absences(
-            compilation.nquads.count(b"\n"), len(compilation.sources.entities), len(compilation.sources.claims)
-        ):
+        for words in absences(compilation.size, len(compilation.sources.entities), len(compilation.sources.claims)):
             material.note(words)
     with timings.stage("links"):
         check_links(pages, [*files, "SHA256SUMS"], report)
@@ -263,9 +261,9 @@ def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, byte
 def _web(compilation: Compilation) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Return the scripts and fonts of the site, and the data of its workbench."""
     for path, data in web_files().items():
-        if not path.startswith("workbench/") or has_workbench(compilation.nquads.count(b"\n")):
+        if not path.startswith("workbench/") or has_workbench(compilation.size):
             yield path, partial(bytes, data)
-    if has_workbench(compilation.nquads.count(b"\n")):
+    if has_workbench(compilation.size):
         yield "workbench/data.js", partial(quads_script, compilation.nquads)
 
 
@@ -302,10 +300,10 @@ def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping
             shapes=compilation.shapes,
             findings=tuple(compilation.report.sorted()),
             engine=compilation.engine,
-            triples=compilation.nquads.count(b"\n"),
+            triples=compilation.size,
             formats=RESOURCE_FORMATS,
             scripts=bool(web_files()),
-            workbench=has_workbench(compilation.nquads.count(b"\n")),
+            workbench=has_workbench(compilation.size),
         ),
         jobs,
     )
@@ -337,7 +335,7 @@ def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:
         entities=len(sources.entities),
         mappings=sum(len(mapping_set.mappings) for mapping_set in sources.mappings),
         plain=len(frozenset().union(*(shard.asserted for shard in compilation.shards))),
-        quads=compilation.nquads.count(b"\n") + sum(part.quads for part in compilation.parts),
+        quads=compilation.size + sum(part.quads for part in compilation.parts),
         queries=queries,
         pages=pages,
         anchors=dict(sorted(states.items())),

@@ -66,7 +66,7 @@ class Timings:
 class Compilation:
     """A compiled project: its sources, its quads by graph, and what was found.
 
-    `store` holds all but the statements of large datasets, which are in `parts`; `whole` holds everything.
+    `nquads` holds `size` quads. `store` holds all but the statements of large datasets, which are in `parts`; `whole` holds everything.
     """
 
     project: Project
@@ -75,6 +75,7 @@ class Compilation:
     shards: tuple[CompiledShard, ...]
     index: Nanopublication
     nquads: bytes
+    size: int
     store: OxigraphStore
     shapes: Shapes
     engine: str
@@ -164,6 +165,7 @@ def compile_project(
         shards=shards,
         index=whole,
         nquads=data,
+        size=data.count(b"\n"),
         store=store,
         shapes=shapes,
         engine="pyshacl" if engine == "pyshacl" else fast_engine() or "pyshacl",
