@@ -66,7 +66,8 @@ class Timings:
 class Compilation:
     """A compiled project: its sources, its quads by graph, and what was found.
 
-    `nquads` holds `size` quads. `store` holds all but the statements of large datasets, which are in `parts`; `whole` holds everything.
+    `nquads` holds `size` quads. `store` holds all but the statements of large datasets, which are in `parts`; `whole`
+    holds everything.
     """
 
     project: Project
