@@ -177,7 +177,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         asked = [(query, answer) for query, answer in answers if answer is not None]
     with timings.stage("export"):
         if render:
-            files = {path: file.data for path, file in write_editions(material).items()}
+            files = {path: file.data for path, file in write_editions(material, jobs=jobs).items()}
         else:
             files = dict.fromkeys(name_editions(material), b"")
     if infer:

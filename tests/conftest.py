@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GOOD = Path(__file__).parent / "broken" / "_good"
 ROOT = Path(__file__).parents[1]
+collect_ignore_glob = ["validators/*"]  # programs for the environment of the validators, not tests
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

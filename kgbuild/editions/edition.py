@@ -97,6 +97,11 @@ class Material:
         """Return what follows from the plain triples by the rules."""
         return infer(read_facts(self.compilation.store, self.project.base))
 
+    def gather(self) -> None:
+        """Make what several editions and pages need, so that processes that share the work need not make it each."""
+        assert self.resources is not None
+        assert self.views.claims is not None
+
     @property
     def name(self) -> str:
         """Return the name of the graph in file names: the last part of its base IRI."""

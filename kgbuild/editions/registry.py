@@ -14,6 +14,7 @@ from kgbuild.editions.tables import table
 from kgbuild.formats import FORMATS, Format, check_rdfxml, write_format
 from kgbuild.inference import inferred_quads
 from kgbuild.lines import nquads
+from kgbuild.pool import share
 from kgbuild.project import Project
 
 
@@ -173,22 +174,35 @@ def wanted(material: Material) -> list[Edition]:
     return [edition for edition in EDITIONS.values() if material.infer or not edition.inferred]
 
 
-def write_editions(material: Material, keep: Callable[[Edition], bool] = lambda edition: True) -> dict[str, File]:
-    """Write editions in their order and return them by path; one whose package is missing is left out, with a note."""
-    missing = []
-    for edition in wanted(material):
-        if not keep(edition):
-            continue
-        if not edition.available:
-            missing.append(edition)
-            continue
+def write_editions(
+    material: Material, keep: Callable[[Edition], bool] = lambda edition: True, jobs: int = 1
+) -> dict[str, File]:
+    """Write editions, in `jobs` processes, and return them by path; one whose package is missing is left out and noted.
+
+    Those about the files of the others come last.
+    """
+    kept = [edition for edition in wanted(material) if keep(edition)]
+    plain = [edition for edition in kept if edition.available and not edition.about_files]
+    if jobs > 1:
+        material.gather()
+
+    def write(edition: Edition) -> tuple[bytes, list[str]]:
+        before, material.notes = material.notes, []
+        try:
+            return edition.write(material), material.notes
+        finally:
+            material.notes = before
+
+    for edition, (data, notes) in zip(plain, share(write, plain, jobs), strict=True):
         path = path_of(edition, material.project)
-        made = File(edition, path, edition.write(material))
-        if edition.about_files:
-            material.records[path] = made
-        else:
-            material.files[path] = made
-    _note_missing(material, missing)
+        material.files[path] = File(edition, path, data)
+        for note in notes:
+            material.note(note)
+    for edition in kept:
+        if edition.available and edition.about_files:
+            path = path_of(edition, material.project)
+            material.records[path] = File(edition, path, edition.write(material))
+    _note_missing(material, [edition for edition in kept if not edition.available])
     return material.files | material.records
 
 
