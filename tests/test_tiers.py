@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import re
 import shutil
 from collections import Counter
@@ -16,7 +17,7 @@ from kgbuild.compilation import Compilation, compile_project
 from kgbuild.datasets import Dataset, DatasetStatement
 from kgbuild.diagnostics import FindingsError
 from kgbuild.queries import read_queries, run
-from kgbuild.store import Solutions
+from kgbuild.store import Solutions, lexical
 from kgbuild.terms import KGB, TYPE
 from kgbuild.views import Views
 
@@ -365,3 +366,27 @@ def test_the_tiers_are_the_same_bytes_in_any_order(tmp_path: Path) -> None:
 
 def test_a_check_counts_nothing_twice(tmp_path: Path) -> None:
     assert check(drinks(tmp_path / "project")).report.sorted() == []
+
+
+def test_the_pages_show_what_the_query_of_all_verdicts_answers(compilation: Compilation, built: Path) -> None:
+    """Every claim stands in the answer with its verdicts and evidence, and its page shows these and no others."""
+    answer = compilation.store.query((ROOT / "queries/alignment.rq").read_text("utf-8"), compilation.project.prefixes)
+    assert isinstance(answer, Solutions)
+    place = {name: number for number, name in enumerate(answer.variables)}
+    rows: dict[str, list[tuple[str, str]]] = {}
+    for row in answer.rows:
+        cells = {name: lexical(row[number]) if row[number] else "" for name, number in place.items()}
+        rows.setdefault(cells["claim"], []).append((cells["evidence_says"], cells["reason"]))
+        if cells["verdict"] == "not-covered":
+            assert (cells["evidence"], cells["evidence_says"]) == ("", "")
+    assert len(rows) == len(compilation.sources.claims)
+    for claim, found in rows.items():
+        path = built / "build/site" / f"{claim.removeprefix(compilation.project.base)}.html"
+        page = path.read_text("utf-8")
+        words = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+        evidence = [says for says, _ in found if says]
+        assert page.count('<div class="datum">') == len(evidence), claim
+        assert ("Not covered by the datasets of this graph" in words) == (not evidence), claim
+        for says, reason in found:
+            assert " ".join(says.split()) in words
+            assert " ".join(reason.split()) in words
