@@ -185,7 +185,7 @@ def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> Non
 def test_ctrl_c_leaves_no_process_and_no_folder_behind(tmp_path: Path) -> None:
     root = project(tmp_path, shard=1)
     code = "import time, os, kgbuild.large as large; kept = large._Compiler._keep\n"
-    code += "def slow(self, task, text):\n    print(os.getpid(), flush=True); time.sleep(30)\n"
+    code += "def slow(self, task, text):\n    os.write(1, b'%d\\n' % os.getpid()); time.sleep(30)\n"
     code += "large._Compiler._keep = slow\nfrom kgbuild.cli import main; "
     code += f"raise SystemExit(main(['--project', {str(root)!r}, 'build', '--jobs', '2']))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
