@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from kgbuild.claims import AnchorState
@@ -22,7 +22,6 @@ from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemap
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
-from kgbuild.formats import Resources
 from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
 from kgbuild.pool import default_jobs, share
@@ -30,12 +29,11 @@ from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.hosting import hosting_files
 from kgbuild.site.links import check_links, pages_by_path
-from kgbuild.site.plan import Download, Page, QueryPage, SiteInput, plan_site
-from kgbuild.site.scripts import absences, has_workbench, quads_script, web_files
+from kgbuild.site.plan import RESOURCE_FORMATS, Download, Page, QueryPage, SiteInput, answer_formats, plan_site
+from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
 from kgbuild.sources import fingerprint
-from kgbuild.store import Answer, Graph, OxigraphStore, Solutions
+from kgbuild.store import Answer, OxigraphStore
 
-RESOURCE_FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
 _WORTH = 200
 """Files about one thing each for which another process is worth starting."""
 _QUADS = 1_000_000
@@ -184,18 +182,13 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         count, withheld = len(material.inference.steps), len(material.inference.withheld)
         material.note(f"inferred: {count} triples that no claim says, in graph/{GRAPH}; withheld: {withheld}")
     with timings.stage("resources"):
-        paths, writers = zip(*_resources(material, material.resources if render else None), strict=True)
-        if render:
-            written = share(lambda write: write(), writers, min(jobs, len(writers) // _WORTH))
-            files |= dict(zip(paths, written, strict=True))
-        else:
-            files |= dict.fromkeys(paths, b"")
+        files |= _resources(material, jobs) if render else dict.fromkeys(_described(compilation), b"")
     with timings.stage("site"):
         for query, answer in asked:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
         pages = pages_by_path(_pages(material, asked, files, jobs), report)
         files |= _addresses(pages, material)
-        files |= {path: write() if render else b"" for path, write in _web(compilation)}
+        files |= {path: write() if render else b"" for path, write in web_parts(compilation.size, compilation.nquads)}
         for words in absences(compilation.size, len(compilation.sources.entities), len(compilation.sources.claims)):
             material.note(words)
     with timings.stage("links"):
@@ -218,37 +211,40 @@ def _large_notes(compilation: Compilation, parts: Mapping[str, tuple[Part, ...]]
         yield f"{count:,} statements of {large.dataset} stand in the store and in {files}, not on pages"
 
 
-def _resources(material: Material, writers: Resources | None) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Return the files about one thing each, by path, to be written when asked for."""
-    compilation, project = material.compilation, material.project
+def _described(compilation: Compilation) -> dict[str, tuple[str, str]]:
+    """Return the files about one thing each, by path: how each is written, and the IRI of the thing."""
+    project, found = compilation.project, dict[str, tuple[str, str]]()
+
+    def beside(path: str, iri: str) -> None:
+        found[f"{path}.ttl"], found[f"{path}.jsonld"] = ("turtle", iri), ("jsonld", iri)
+
     for entity in compilation.sources.entities:
-        iri = project.entity(entity.id)
-        yield f"id/{entity.id}.ttl", partial(_describe, writers, "turtle", iri)
-        yield f"id/{entity.id}.jsonld", partial(_describe, writers, "jsonld", iri)
+        beside(f"id/{entity.id}", project.entity(entity.id))
     for article in compilation.sources.articles:
-        iri = project.article(article.id)
-        yield f"article/{article.id}.ttl", partial(_describe, writers, "turtle", iri)
-        yield f"article/{article.id}.jsonld", partial(_describe, writers, "jsonld", iri)
+        beside(f"article/{article.id}", project.article(article.id))
     for dataset in compilation.sources.datasets:
-        iri = project.dataset(dataset.id)
-        yield f"dataset/{dataset.id}.ttl", partial(_describe, writers, "turtle", iri)
-        yield f"dataset/{dataset.id}.jsonld", partial(_describe, writers, "jsonld", iri)
+        beside(f"dataset/{dataset.id}", project.dataset(dataset.id))
     for item in compilation.nanopublications():
-        published = cache(partial(_describe, writers, "trig", item.iri))
-        yield f"np/{item.iri.rsplit('/', 1)[-1]}.trig", published
+        found[f"np/{item.iri.rsplit('/', 1)[-1]}.trig"] = ("trig", item.iri)
         if item is not compilation.index:
-            iri = project.claim(item.claim)
-            yield f"claim/{item.claim}.ttl", partial(_describe, writers, "turtle", iri)
-            yield f"claim/{item.claim}.trig", published
-            yield f"claim/{item.claim}.jsonld", partial(_describe, writers, "jsonld", iri)
-    yield "ns.ttl", partial(_describe, writers, "graph", project.graph("ontology"))
-    yield "void.ttl", partial(_describe, writers, "graph", project.graph("void"))
+            beside(f"claim/{item.claim}", project.claim(item.claim))
+            found[f"claim/{item.claim}.trig"] = ("trig", item.iri)
+    return found | {"ns.ttl": ("graph", project.graph("ontology")), "void.ttl": ("graph", project.graph("void"))}
 
 
-def _describe(writers: Resources | None, form: str, iri: str) -> bytes:
-    assert writers is not None
-    write: Callable[[str], bytes] = getattr(writers, form)
-    return write(iri)
+def _resources(material: Material, jobs: int) -> dict[str, bytes]:
+    """Write the files about one thing each; what stands at two paths is written once."""
+    described = _described(material.compilation)
+    wanted = list(dict.fromkeys(described.values()))
+    resources = material.resources
+
+    def write(each: tuple[str, str]) -> bytes:
+        form, iri = each
+        made: bytes = getattr(resources, form)(iri)
+        return made
+
+    written = dict(zip(wanted, share(write, wanted, min(jobs, len(wanted) // _WORTH)), strict=True))
+    return {path: written[each] for path, each in described.items()}
 
 
 def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, bytes]:
@@ -258,39 +254,15 @@ def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, byte
     return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)} | hosting_files()
 
 
-def _web(compilation: Compilation) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Return the scripts and fonts of the site, and the data of its workbench."""
-    for path, data in web_files().items():
-        if not path.startswith("workbench/") or has_workbench(compilation.size):
-            yield path, partial(bytes, data)
-    if has_workbench(compilation.size):
-        yield "workbench/data.js", partial(quads_script, compilation.nquads)
-
-
 def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Return the files of a question's answer, by path, to be written when asked for."""
-    forms = ("csv", "json") if isinstance(answer, Solutions) else ("nt",) if isinstance(answer, Graph) else ("json",)
-    for form in forms:
+    for form, _ in answer_formats(answer):
         yield f"query/{query.name}.{form}", partial(write, answer, form, {})
 
 
 def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes], jobs: int) -> list[Page]:
     compilation, project = material.compilation, material.project
-    queries = tuple(
-        QueryPage(
-            name=query.name,
-            title=query.title,
-            question=query.question,
-            sparql=query.sparql(project.prefixes),
-            parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
-            answer=answer,
-            body=query.body,
-            kinds=tuple(item.kind for item in query.parameters),
-            recorded=query.recorded,
-            replayed=query.replayed(project.prefixes) if query.recording else "",
-        )
-        for query, answer in asked
-    )
+    queries = tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in asked)
     return plan_site(
         SiteInput(
             project=project,

@@ -74,6 +74,14 @@ def server(built: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the small project once; its build is only read."""
+    root = shutil.copytree(GOOD, tmp_path_factory.mktemp("released") / "project")
+    build(root)
+    return root / "build"
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """Build a copy of the small project, to change it."""

@@ -9,20 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import GOOD
 
-from kgbuild.building import build
 from kgbuild.cli import main
 from kgbuild.comparison import Change, diff
 from kgbuild.diagnostics import UnreadableError
 
 ARTICLE = "data/articles/tea.yaml"
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("released") / "project"
-    shutil.copytree(GOOD, root)
-    build(root)
-    return root / "build"
 
 
 @pytest.fixture

@@ -11,20 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import GOOD
 
-from kgbuild.building import build
 from kgbuild.cli import main
 from kgbuild.diagnostics import UnreadableError
 from kgbuild.verification import graph_hash, verify
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("released") / "project"
-    shutil.copytree(GOOD, root)
-    build(root)
-    return root / "build"
 
 
 @pytest.fixture

@@ -11,14 +11,13 @@ from kgbuild.diagnostics import Report
 from kgbuild.formats import Resources
 from kgbuild.ontology import read_ontology
 from kgbuild.project import Project
-from kgbuild.queries import Query, read_queries, run, write
-from kgbuild.site.plan import QueryPage, SiteInput, answer_formats, plan_site
-from kgbuild.site.scripts import has_workbench, quads_script, web_files
-from kgbuild.store import Answer, OxigraphStore
+from kgbuild.queries import read_queries, run, write
+from kgbuild.site.plan import RESOURCE_FORMATS, QueryPage, SiteInput, answer_formats, plan_site
+from kgbuild.site.scripts import has_workbench, web_files, web_parts
+from kgbuild.store import OxigraphStore
 from kgbuild.validate import load_shapes
 from kgbuild.views import Views
 
-FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
 UNCHECKED = "nobody: the graph is that of a remote store, which this server does not validate"
 
 
@@ -30,9 +29,8 @@ def gather(project: Project, nquads: bytes, folder: Path) -> None:
     OxigraphStore.write(folder / "store", dump)
     store = OxigraphStore.of(nquads)
     views = Views(store, project.base, project.prefixes, project.fallback)
-    files = (
-        dict(_pages(project, store, views, nquads)) | dict(_resources(project, views, nquads)) | dict(_scripts(nquads))
-    )
+    files = dict(_pages(project, store, views, nquads)) | dict(_resources(project, views, nquads))
+    files |= {path: write() for path, write in web_parts(nquads.count(b"\n"), nquads)}
     for path, data in files.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_bytes(data)
@@ -44,7 +42,7 @@ def gather(project: Project, nquads: bytes, folder: Path) -> None:
 def _pages(project: Project, store: OxigraphStore, views: Views, nquads: bytes) -> Iterator[tuple[str, bytes]]:
     report = Report()
     answers = [(query, run(query, store, project.prefixes, report)) for query in read_queries(project, report)]
-    asked = tuple(_query_page(query, answer, project) for query, answer in answers if answer is not None)
+    asked = tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in answers if answer is not None)
     given = SiteInput(
         project=project,
         views=views,
@@ -54,7 +52,7 @@ def _pages(project: Project, store: OxigraphStore, views: Views, nquads: bytes) 
         findings=(),
         engine=UNCHECKED,
         triples=nquads.count(b"\n"),
-        formats=FORMATS,
+        formats=RESOURCE_FORMATS,
         scripts=bool(web_files()),
         workbench=has_workbench(nquads.count(b"\n")),
     )
@@ -62,31 +60,6 @@ def _pages(project: Project, store: OxigraphStore, views: Views, nquads: bytes) 
     for page in asked:
         for form, _ in answer_formats(page.answer):
             yield f"query/{page.name}.{form}", write(page.answer, form, {})
-
-
-def _scripts(nquads: bytes) -> Iterator[tuple[str, bytes]]:
-    """Return the scripts and fonts of the pages, and the data of the workbench."""
-    workbench = has_workbench(nquads.count(b"\n"))
-    for path, data in web_files().items():
-        if workbench or not path.startswith("workbench/"):
-            yield path, bytes(data)
-    if workbench:
-        yield "workbench/data.js", quads_script(nquads)
-
-
-def _query_page(query: Query, answer: Answer, project: Project) -> QueryPage:
-    return QueryPage(
-        name=query.name,
-        title=query.title,
-        question=query.question,
-        sparql=query.sparql(project.prefixes),
-        parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
-        answer=answer,
-        body=query.body,
-        kinds=tuple(item.kind for item in query.parameters),
-        recorded=query.recorded,
-        replayed=query.replayed(project.prefixes) if query.recording else "",
-    )
 
 
 def _resources(project: Project, views: Views, nquads: bytes) -> Iterator[tuple[str, bytes]]:

@@ -20,6 +20,7 @@ from kgbuild.server.cache import Cache
 from kgbuild.server.negotiation import GRAPHS, HTML, Syntax, by_extension, choose
 from kgbuild.server.replies import answer, content_type, is_known, problem
 from kgbuild.server.snapshots import Snapshot
+from kgbuild.site.hosting import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,25 +28,6 @@ if TYPE_CHECKING:
 THINGS: Final = ("id/", "claim/", "article/", "dataset/")
 _LARGE: Final = 2 << 20
 """Files of more bytes are not kept in memory."""
-_MEDIA: Final = {
-    **{syntax.extension: syntax.media_type for syntax in (*GRAPHS, HTML)},
-    "bib": "text/plain",
-    "cff": "text/yaml",
-    "css": "text/css",
-    "csv": "text/csv",
-    "gz": "application/gzip",
-    "js": "text/javascript",
-    "json": "application/json",
-    "md": "text/markdown",
-    "parquet": "application/vnd.apache.parquet",
-    "svg": "image/svg+xml",
-    "tsv": "text/tab-separated-values",
-    "txt": "text/plain",
-    "wasm": "application/wasm",
-    "woff2": "font/woff2",
-    "xml": "application/xml",
-    "yaml": "text/yaml",
-}
 _WRITERS: Final = {"ttl": "turtle", "jsonld": "jsonld", "rdf": "rdfxml", "trig": "trig", "nq": "nquads", "nt": "nquads"}
 _WITH_GRAPHS: Final = {"trig", "nq", "jsonld"}
 
@@ -152,7 +134,7 @@ class Resources:
     def _file(self, request: Request, path: str, headers: Mapping[str, str] | None = None) -> Response:
         sent = dict(headers or {})
         stem, _, extension = path.rpartition(".")
-        media = _MEDIA.get(extension, "application/octet-stream")
+        media = MEDIA_TYPES.get(extension, "application/octet-stream")
         if "Link" not in sent and (document := self.document(stem)) is not None:
             sent["Link"] = self._links(document, extension)
         elif "Link" not in sent and path == "index.html":

@@ -20,6 +20,7 @@ from kgbuild.evidence import StatementView
 from kgbuild.nodes import Link
 from kgbuild.pool import share
 from kgbuild.project import Project
+from kgbuild.queries import Query
 from kgbuild.site import scripts
 from kgbuild.site.browse import BROWSED, FacetGroup, facet_groups
 from kgbuild.site.facts import outcome, tally, withheld
@@ -72,6 +73,10 @@ class Download:
     description: str = ""
 
 
+RESOURCE_FORMATS = (("ttl", "Turtle"), ("jsonld", "JSON-LD"))
+"""The files beside the page of a thing: extension and label."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryPage:
     """A query with its answer; parameters are triples of name, default and what it means.
@@ -90,6 +95,22 @@ class QueryPage:
     kinds: tuple[str, ...] = ()
     recorded: str = ""
     replayed: str = ""
+
+    @classmethod
+    def of(cls, query: Query, answer: Answer, prefixes: dict[str, str]) -> QueryPage:
+        """Return the page of a query of the project."""
+        return cls(
+            name=query.name,
+            title=query.title,
+            question=query.question,
+            sparql=query.sparql(prefixes),
+            parameters=tuple((item.name, item.default, item.doc) for item in query.parameters),
+            answer=answer,
+            body=query.body,
+            kinds=tuple(item.kind for item in query.parameters),
+            recorded=query.recorded,
+            replayed=query.replayed(prefixes) if query.recording else "",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -103,6 +103,16 @@ def data_script(name: str, value: object) -> bytes:
 def quads_script(nquads: bytes) -> bytes:
     """Write the script that holds the data of the workbench: N-Quads in base64 of gzip."""
     return data_script("kgbuildData", base64.b64encode(gzip.compress(nquads, 6, mtime=0)).decode("ascii"))
+
+
+def web_parts(quads: int, nquads: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Return the scripts and fonts of a site by path, and the data of its workbench, to be written when asked for."""
+    workbench = has_workbench(quads)
+    for path, data in web_files().items():
+        if workbench or not path.startswith("workbench/"):
+            yield path, partial(bytes, data)
+    if workbench:
+        yield "workbench/data.js", partial(quads_script, nquads)
 
 
 def entity_entry(entity: EntityView, path: str, name: str) -> Entry:
