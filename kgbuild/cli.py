@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
             help=words,
             description=words[0].upper() + words[1:] + "." + (f" {more}" if more and "\n" not in more else ""),
             epilog=more if "\n" in more else None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=argparse.RawDescriptionHelpFormatter if "\n" in more else argparse.HelpFormatter,
         )
         made.set_defaults(run=run)
         return made
