@@ -27,7 +27,8 @@ KINDS: Final = {
 """The kinds of things that are compared, by class, in the order in which they are told."""
 
 _CERTAINTY: Final = "certainty"
-_RANKS: Final = ("unknown", "possible", "suggested", "probable", "asserted")
+RANKS: Final = ("unknown", "possible", "suggested", "probable", "asserted")
+"""Certainties, the least first, as the scheme ranks them: a dump need not hold the scheme."""
 _NAMES: Final = (f"<{RDFS}label>", f"<{SKOS}prefLabel>")
 _INTRODUCES: Final = f"<{NPX}introduces>"
 
@@ -235,4 +236,4 @@ def _base(facets: Mapping[str, object]) -> str:
 
 
 def _rank(word: str) -> int:
-    return _RANKS.index(word) if word in _RANKS else -1
+    return RANKS.index(word) if word in RANKS else -1

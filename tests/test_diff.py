@@ -10,7 +10,8 @@ import pytest
 from conftest import GOOD
 
 from kgbuild.cli import main
-from kgbuild.comparison import Change, diff
+from kgbuild.comparison import RANKS, Change, diff
+from kgbuild.compilation import Compilation
 from kgbuild.diagnostics import UnreadableError
 
 ARTICLE = "data/articles/tea.yaml"
@@ -94,3 +95,12 @@ def test_names_from_data_cannot_steer_the_terminal(tmp_path: Path, capsys: pytes
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert "\u202e" not in said
+
+
+def test_what_is_more_certain_is_told_as_the_scheme_ranks_it(compilation: Compilation) -> None:
+    ranks = {
+        str(quad[1]).rpartition("certainty-")[2][:-1]: int(quad[3].split('"')[1])
+        for quad in compilation.quads
+        if quad[2].endswith("ns#rank>") and "certainty-" in quad[1]
+    }
+    assert sorted(ranks, key=ranks.__getitem__) == list(RANKS)
