@@ -184,7 +184,9 @@ def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> Non
 
 def test_ctrl_c_leaves_no_process_and_no_folder_behind(tmp_path: Path) -> None:
     root = project(tmp_path, shard=1)
-    code = "import time, os, kgbuild.large as large; kept = large._Compiler._keep\n"
+    # what runs in the background of a shell ignores Ctrl-C
+    code = "import signal, time, os, kgbuild.large as large; kept = large._Compiler._keep\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     code += "def slow(self, task, text):\n    os.write(1, b'%d\\n' % os.getpid()); time.sleep(30)\n"
     code += "large._Compiler._keep = slow\nfrom kgbuild.cli import main; "
     code += f"raise SystemExit(main(['--project', {str(root)!r}, 'build', '--jobs', '2']))"
