@@ -75,7 +75,7 @@ def test_the_graph_is_that_of_a_small_dataset(tmp_path: Path) -> None:
     one = compile_project(project(tmp_path / "one"), jobs=1)
     two = compile_project(project(tmp_path / "two", shard=3), jobs=2)
     assert not small.parts
-    assert [part.statements for part in one.parts] == [4] * 8 + [3]
+    assert [part.records for part in one.parts] == [4] * 8 + [3]
     assert lines(small) == lines(one) == lines(two)
     stored = {str(quad) for quad in one.whole.store}
     assert stored == {str(quad) for quad in ox.parse("\n".join(lines(small)), ox.RdfFormat.N_QUADS)}
@@ -166,9 +166,9 @@ def test_only_shards_whose_inputs_changed_are_compiled_again(tmp_path: Path) -> 
 def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
     root = project(tmp_path, shard=1)
     shards = root / ".build.shards"
-    code = "import time, kgbuild.large as large; kept = large._Compiler._keep; \n"
-    code += "def slow(self, task, text):\n    kept(self, task, text); time.sleep(0.2)\n"
-    code += f"large._Compiler._keep = slow\nfrom kgbuild import build; build({str(root)!r}, jobs=2)"
+    code = "import time, kgbuild.large as large; kept = large.Shards._keep; \n"
+    code += "def slow(self, task, compiled):\n    kept(self, task, compiled); time.sleep(0.2)\n"
+    code += f"large.Shards._keep = slow\nfrom kgbuild import build; build({str(root)!r}, jobs=2)"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     while process.poll() is None and len(list(shards.glob("*.json"))) < 6:
         time.sleep(0.02)
@@ -184,9 +184,11 @@ def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> Non
 
 def test_ctrl_c_leaves_no_process_and_no_folder_behind(tmp_path: Path) -> None:
     root = project(tmp_path, shard=1)
-    code = "import time, os, kgbuild.large as large; kept = large._Compiler._keep\n"
-    code += "def slow(self, task, text):\n    os.write(1, b'%d\\n' % os.getpid()); time.sleep(30)\n"
-    code += "large._Compiler._keep = slow\nfrom kgbuild.cli import main; "
+    # what runs in the background of a shell ignores Ctrl-C
+    code = "import signal, time, os, kgbuild.large as large; kept = large.Shards._keep\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "def slow(self, task, compiled):\n    os.write(1, b'%d\\n' % os.getpid()); time.sleep(30)\n"
+    code += "large.Shards._keep = slow\nfrom kgbuild.cli import main; "
     code += f"raise SystemExit(main(['--project', {str(root)!r}, 'build', '--jobs', '2']))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
