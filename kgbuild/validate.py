@@ -8,7 +8,7 @@ whose report is published. Without the fast engine pySHACL judges every shard.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 import pyoxigraph as ox
@@ -192,17 +192,19 @@ def setwise(select: str, target: str) -> str:
 
 
 def check_rules(
-    shapes: Shapes, store: Store, report: Report, whole: Store | None = None, *, claims: bool = False
+    shapes: Shapes, store: Store, report: Report, whole: Store | None = None, beyond: Container[Rule] = ()
 ) -> set[Violation]:
-    """Run every whole-graph rule on the store, and those that may look at large tables on the `whole`.
-
-    Where these hold `claims`, that is every rule.
-    """
+    """Run every whole-graph rule on the store, but those `beyond` it on the `whole`, and without one not at all."""
     found: set[Violation] = set()
     for rule in shapes.rules:
-        asked = whole if whole is not None and (claims or looks_beyond_claims(rule)) else store
-        found |= _violations(rule, shapes, asked, report)
+        asked = whole if rule in beyond else store
+        found |= set() if asked is None else _violations(rule, shapes, asked, report)
     return found
+
+
+def rules_beyond(shapes: Shapes, large: bool, claims: bool) -> tuple[Rule, ...]:
+    """Return the rules that may look at `large` tables; where these hold `claims`, that is every rule."""
+    return tuple(rule for rule in shapes.rules if large and (claims or looks_beyond_claims(rule)))
 
 
 def looks_beyond_claims(rule: Rule) -> bool:
