@@ -6,10 +6,9 @@ Knows nothing of what the files are.
 from __future__ import annotations
 
 import contextlib
-import io
 import re
-import shutil
 import uuid
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -78,16 +77,16 @@ class LocalFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place, in one step."""
-        self.copy(name, io.BytesIO(data))
+        self.copy(name, (data,))
 
-    def copy(self, name: str, stream: IO[bytes]) -> None:
-        """Put what a stream holds in place as a file, in one step."""
+    def copy(self, name: str, blocks: Iterable[bytes]) -> None:
+        """Put what some blocks make in place as a file, in one step."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.new")
         try:
             with aside.open("wb") as file:
-                shutil.copyfileobj(stream, file, 1 << 20)
+                file.writelines(blocks)
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
@@ -152,14 +151,14 @@ class RemoteFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place."""
-        self.copy(name, io.BytesIO(data))
+        self.copy(name, (data,))
 
-    def copy(self, name: str, stream: IO[bytes]) -> None:
-        """Put what a stream holds in place as a file."""
+    def copy(self, name: str, blocks: Iterable[bytes]) -> None:
+        """Put what some blocks make in place as a file."""
         if self._system.type_name in {"local", "hdfs"}:  # an object store has no folders to make
             self._system.create_dir(self._path(name).rpartition("/")[0], recursive=True)
         with self._system.open_output_stream(self._path(name)) as file:
-            while block := stream.read(1 << 20):
+            for block in blocks:
                 file.write(block)
 
     def sizes(self, below: str) -> dict[str, int]:

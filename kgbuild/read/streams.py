@@ -183,7 +183,7 @@ class Table:
             report.add("KG101", f"cannot read {self.path}: {words}", Span(self.path))
 
     @contextmanager
-    def opened(self) -> Iterator[IO[bytes]]:
+    def opened(self) -> Iterator[io.BufferedReader]:
         """Open the file, unpacked."""
         if self.packed == "gz":
             with gzip.open(self.file) as stream:
