@@ -113,7 +113,7 @@ class Large:
         self.indexes: list[str] = []
         self.recorded = ("", "")
         self.claims = Names(claim.key for claim in sources.claims)
-        self.asks: list[tuple[str, Span]] = list(asked_elsewhere(sources)) if sources.large else []
+        self.asks: list[tuple[str, str, Span]] = list(asked_elsewhere(sources)) if sources.large else []
 
     def parts(self) -> Generator[Part, None, None]:
         """Compile every table into parts below the folder, in the order of its rows; report what was found."""
@@ -125,9 +125,9 @@ class Large:
                 for part in self._table(shards):
                     kept.add(part.file.name.partition(".")[0])
                     yield part
-        for key, span in self.asks:
-            if key not in self.claims and not self.report.has_errors:
-                self.report.add("KG208", f"unknown claim '{key}'", span)
+        for key, name, span in self.asks:
+            if key not in self.claims:
+                self.report.add("KG208", f"unknown claim '{name}'", span)
         for path in self.folder.iterdir():
             if path.name.partition(".")[0] not in kept:
                 path.unlink()
@@ -166,7 +166,7 @@ class Large:
         self.counts.update(shard.counts)
         self.recorded = max(self.recorded, shard.recorded)
         self.indexes += [shard.index] if shard.index else []
-        self.asks += [(key, Span(shards.table.path, line)) for key, line in shard.asks]
+        self.asks += [(key, name, Span(shards.table.path, line)) for key, name, line in shard.asks]
 
     def _report_repeated(self, shards: Shards, repeated: frozenset[int]) -> None:
         """Report names given twice: of those with the same digest, those that are the same."""
