@@ -207,18 +207,20 @@ def known_claims(sources: Sources, report: Report) -> None:
                 report.add("KG208", f"unknown claim '{name}'", span, hint=hint)
 
 
-def asked_elsewhere(sources: Sources) -> Iterator[tuple[str, Span]]:
-    """Return the keys of claims that are referred to and not held, with the places."""
+def asked_elsewhere(sources: Sources) -> Iterator[tuple[str, str, Span]]:
+    """Return the claims that are referred to and not held: key, name as written, and place."""
     known = {claim.key for claim in sources.claims}
     for claim in sources.claims:
-        for full, _, span in references(claim):
-            if full not in known:
-                yield full, span
+        yield from (asked for asked in references(claim) if asked[0] not in known)
     large = {article.id for article in sources.articles if article.large}
     for alignments in sources.alignments:
         for alignment in alignments.alignments:
             if alignments.article in large and alignment.claim not in known:
-                yield alignment.claim, alignment.place.of("claim")
+                yield (
+                    alignment.claim,
+                    alignment.claim.removeprefix(f"{alignments.article}/"),
+                    alignment.place.of("claim"),
+                )
 
 
 def kept_hedges(sources: Sources, report: Report) -> None:

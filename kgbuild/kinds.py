@@ -185,7 +185,7 @@ class _ArticleShards(_Claims):
 
     @property
     def known(self) -> Iterable[str]:
-        return [article.id for article in self.sources.articles]
+        return [*(article.id for article in self.sources.articles), *(claim.key for claim in self.sources.claims)]
 
     def read(self, batch: Batch, report: Report) -> Sources:
         found = read_articles(batch, report)

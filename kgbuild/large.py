@@ -103,7 +103,7 @@ class Gathered:
         self.covered: dict[str, set[int]] = {}
         self.indexes: list[str] = []
         self.recorded = ("", "")
-        self.asks: list[tuple[str, Span]] = list(asked_elsewhere(sources)) if sources.large else []
+        self.asks: list[tuple[str, str, Span]] = list(asked_elsewhere(sources)) if sources.large else []
 
     @property
     def overflows(self) -> bool:
@@ -116,7 +116,7 @@ class Gathered:
         self.counts.update(shard.counts)
         self.recorded = max(self.recorded, shard.recorded)
         self.indexes += [shard.index] if shard.index else []
-        self.asks += [(key, Span(shards.table.path, line)) for key, line in shard.asks]
+        self.asks += [(key, name, Span(shards.table.path, line)) for key, name, line in shard.asks]
 
     def finish(self, shards: Shards, repeated: Container[str] | None, used: set[str]) -> None:
         """Check what can be told only from all shards of a table: names that may be given twice, and what is used."""
@@ -127,11 +127,10 @@ class Gathered:
         if shards.what == "claims":
             self.covered[shards.name.removesuffix(".claims")] = {int(name) for name in used}
 
-    def report_unknown(self, asks: Iterable[tuple[str, Span]]) -> None:
-        """Report claims that are referred to and nowhere; after other errors they may only seem to be."""
-        if not self.report.has_errors:
-            for key, span in asks:
-                self.report.add("KG208", f"unknown claim '{key}'", span)
+    def report_unknown(self, asks: Iterable[tuple[str, str, Span]]) -> None:
+        """Report claims that are referred to and nowhere."""
+        for _, name, span in asks:
+            self.report.add("KG208", f"unknown claim '{name}'", span)
 
     def _report_repeated(self, shards: Shards, repeated: Container[str]) -> None:
         """Report names given twice: of those that may be, those that are."""
@@ -173,7 +172,7 @@ class Large(Gathered):
                 for part in self._table(shards):
                     kept.add(part.file.name.partition(".")[0])
                     yield part
-        self.report_unknown((key, span) for key, span in self.asks if key not in self.claims)
+        self.report_unknown(asked for asked in self.asks if asked[0] not in self.claims)
         for path in self.folder.iterdir():
             if path.name.partition(".")[0] not in kept:
                 path.unlink()

@@ -77,8 +77,8 @@ class Compiled:
     """What is told of a compiled shard, so that all can be put together.
 
     `names` are those that must be unique in the table, `rows` their lines; `used` are source records or sentences,
-    `named` entities, `asks` the claims that are referred to and not held, with the lines. `index` is the index of its
-    nanopublications, `recorded` the day and the agent of the newest article.
+    `named` entities, `asks` the claims that are referred to and not held: key, name as written, line. `index` is the
+    index of its nanopublications, `recorded` the day and the agent of the newest article.
     """
 
     task: str
@@ -86,7 +86,7 @@ class Compiled:
     rows: tuple[int, ...]
     used: tuple[str, ...]
     named: tuple[str, ...]
-    asks: tuple[tuple[str, int], ...]
+    asks: tuple[tuple[str, str, int], ...]
     index: str
     recorded: tuple[str, str]
     counts: dict[str, int]
@@ -189,7 +189,9 @@ class Shards:
         if known is not None:
             return known
         report = Report()
-        view = self._check(self.read(task.batch, report), report)
+        view = self.read(task.batch, report)
+        if not report.has_errors:
+            view = self._check(view, report)
         written = Written("")
         if not report.has_errors:
             written = self.write(view)
@@ -202,7 +204,7 @@ class Shards:
             rows=tuple([place.span.line for place in names.values()]),
             used=tuple(sorted(set(self.used(view)))),
             named=tuple(sorted(entities_of(view))),
-            asks=tuple(sorted({(key, span.line) for key, span in checks.asked_elsewhere(view)})),
+            asks=tuple(sorted({(key, name, span.line) for key, name, span in checks.asked_elsewhere(view)})),
             index=written.index,
             recorded=self.recorded(view),
             counts=_counts(view),
@@ -231,7 +233,7 @@ class Shards:
         try:
             facts = json.loads(self.folder.read(f"{task.key}.json"))
             facts["rows"] = tuple([lines[row] for row in facts["rows"]])
-            facts["asks"] = tuple([(key, lines[row]) for key, row in facts["asks"]])
+            facts["asks"] = tuple([(key, name, lines[row]) for key, name, row in facts["asks"]])
             for name in ("names", "used", "named", "recorded"):
                 facts[name] = tuple(facts[name])
             known = Compiled(task=task.key, findings=(), **facts)
@@ -247,7 +249,7 @@ class Shards:
         names = ("names", "used", "named", "index", "recorded", "counts", "quads")
         facts = {name: getattr(compiled, name) for name in names}
         facts["rows"] = [numbers[line] for line in compiled.rows]
-        facts["asks"] = [(key, numbers[line]) for key, line in compiled.asks]
+        facts["asks"] = [(key, name, numbers[line]) for key, name, line in compiled.asks]
         self.folder.write(f"{task.key}.json", json.dumps(facts).encode())
 
     def _check(self, view: Sources, report: Report) -> Sources:

@@ -47,7 +47,8 @@ PARTS, KEPT, TABLES = "parts", "kept", "tables"
 """The folders of the output: what makes the graph, what is known of it, and tables put there for the workers."""
 _SHARDS = 16
 """Shards that a task compiles, and that make a part."""
-_ASKS = "asks array<struct<key:string,line:int>>"
+_ASKED = ("key", "name", "line")
+_ASKS = "asks array<struct<key:string,name:string,line:int>>"
 _SCHEMA = f"table int, place long, told binary, names array<string>, used array<string>, {_ASKS}"
 _REPEATED = 10_000
 
@@ -328,19 +329,19 @@ def _by_table(frame: DataFrame) -> dict[int, set[str]]:
 
 def _unknown(
     session: SparkSession, told: DataFrame, tables: tuple[Shards, ...], claims: list[int], gathered: Gathered
-) -> Iterator[tuple[str, Span]]:
+) -> Iterator[tuple[str, str, Span]]:
     """Return the claims that are referred to and nowhere; names are compared on the cluster."""
     held = {claim.key for claim in gathered.sources.claims}
     names = told.where(told.table.isin(claims)).selectExpr("explode(names) key").distinct()
-    asked = told.selectExpr("table", "explode(asks) ask").selectExpr("table", "ask.key key", "ask.line line").distinct()
+    asked = told.selectExpr("table", "explode(asks) ask").selectExpr("table", "ask.*").distinct()
     for row in asked.join(names, "key", "left_anti").orderBy("table", "line", "key").toLocalIterator():
         if row.key not in held:
-            yield row.key, Span(tables[row.table].table.path, row.line)
-    wanted = sorted({key for key, _ in gathered.asks} - held)
+            yield row.key, row.name, Span(tables[row.table].table.path, row.line)
+    wanted = sorted({key for key, _, _ in gathered.asks} - held)
     if wanted:
         there = session.createDataFrame([(key,) for key in wanted], "key string").join(names, "key", "left_semi")
         found = {row.key for row in there.toLocalIterator()}
-        yield from ((key, span) for key, span in gathered.asks if key not in found and key not in held)
+        yield from (asked for asked in gathered.asks if asked[0] not in found and asked[0] not in held)
 
 
 @contextlib.contextmanager
@@ -536,7 +537,9 @@ def _compile(data: bytes, batches: Batches) -> Batches:
     """Compile the stretches whose numbers are given: what Spark maps."""
     import pyarrow
 
-    asks = pyarrow.list_(pyarrow.struct([("key", pyarrow.string()), ("line", pyarrow.int32())]))
+    asks = pyarrow.list_(
+        pyarrow.struct([("key", pyarrow.string()), ("name", pyarrow.string()), ("line", pyarrow.int32())])
+    )
     names = pyarrow.list_(pyarrow.string())
     schema = pyarrow.schema(
         [
@@ -558,6 +561,6 @@ def _compile(data: bytes, batches: Batches) -> Batches:
                     "told": pickle.dumps(run, pickle.HIGHEST_PROTOCOL),
                     "names": job.names(table, compiled),
                     "used": sorted({name for shard in compiled for name in shard.used}),
-                    "asks": [{"key": key, "line": line} for shard in compiled for key, line in shard.asks],
+                    "asks": [dict(zip(_ASKED, ask, strict=True)) for shard in compiled for ask in shard.asks],
                 }
                 yield pyarrow.RecordBatch.from_pylist([row], schema=schema)

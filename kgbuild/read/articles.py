@@ -68,13 +68,14 @@ def read_article_table(
 ) -> tuple[list[tuple[Article, list[Claim]]], ArticleTable | None]:
     """Read a table of articles as long as they hold no more claims than a limit."""
     found: list[tuple[Article, list[Claim]]] = []
-    count = 0
-    for batch in table.batches(claims.ARTICLE_ROW_FIELDS, articles_of(size), report):
-        made = read_articles(batch, report)
+    count, seen = 0, Report()
+    for batch in table.batches(claims.ARTICLE_ROW_FIELDS, articles_of(size), seen):
+        made = read_articles(batch, seen)
         count += sum(len(held) for _, held in made)
         if count > limit:
             return [], ArticleTable(table)
         found += made
+    report.extend(seen)
     return found, None
 
 
