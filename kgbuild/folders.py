@@ -157,7 +157,7 @@ class RemoteFolder:
         """Put what some blocks make in place as a file."""
         if self._system.type_name in {"local", "hdfs"}:  # an object store has no folders to make
             self._system.create_dir(self._path(name).rpartition("/")[0], recursive=True)
-        with self._system.open_output_stream(self._path(name)) as file:
+        with self._system.open_output_stream(self._path(name), compression=None) as file:  # else told by the name
             for block in blocks:
                 file.write(block)
 
@@ -184,6 +184,5 @@ def folder_of(location: str) -> Storage:
     >>> type(folder_of("s3://bucket/graph")).__name__, type(folder_of("out")).__name__
     ('RemoteFolder', 'LocalFolder')
     """
-    if "://" in location:
-        return RemoteFolder(location)
-    return LocalFolder(Path(location).absolute())
+    path = location.removeprefix("file://")
+    return RemoteFolder(path) if "://" in path else LocalFolder(Path(path).absolute())

@@ -1,4 +1,4 @@
-"""A standalone cluster of Apache Spark on loopback for tests: one master and two workers, each a process."""
+"""A standalone cluster of Apache Spark on loopback for tests, one master and two workers, and a store that speaks S3."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from stores import free_port
+from stores import free_port, running
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".spark" / "bin" / "python"
@@ -38,6 +38,17 @@ class Cluster:
         """Return how many workers the master knows to be alive."""
         with urllib.request.urlopen(f"{self.ui}/json/", timeout=5) as answer:
             return answer.read().decode().count('"ALIVE"') - 1  # the master says so of itself
+
+
+@contextlib.contextmanager
+def object_store(folder: Path, bucket: str) -> Iterator[str]:
+    """Run a store that speaks S3 until the block ends, with an empty bucket; its address is that of the bucket."""
+    port = free_port()
+    command = [str(PYTHON.with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
+    with running(command, folder, f"http://127.0.0.1:{port}"):
+        made = urllib.request.Request(f"http://127.0.0.1:{port}/{bucket}", method="PUT")
+        urllib.request.urlopen(made, timeout=10).close()
+        yield f"s3://reader:secret@{bucket}/graph?endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -17,10 +17,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from clusters import PYTHON, ROOT, Cluster, cluster, environment
+from clusters import PYTHON, ROOT, Cluster, cluster, environment, object_store
 from test_large import CLAIMS, RECORD, TABLE, findings, lines, project, with_articles, with_claims
 
 from kgbuild.compilation import compile_project
+from kgbuild.folders import LocalFolder, Storage, folder_of
 from kgbuild.reporting import from_json
 
 CALM = "-XX:TieredStopAtLevel=1"
@@ -82,21 +83,25 @@ def mixed(folder: Path) -> Path:
     return folder
 
 
-def manifest(folder: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+def manifest(folder: Storage) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(folder.read("manifest.json"))
     return document
 
 
-def quads(folder: Path) -> list[str]:
+def quads(folder: Storage) -> list[str]:
     """Return all quads of the parts that the manifest names, sorted; the parts must be as it says."""
     found: set[str] = set()
     for part in manifest(folder)["parts"]:
-        data = (folder / part["path"]).read_bytes()
+        data = folder.read(part["path"])
         assert (hashlib.sha256(data).hexdigest(), len(data)) == (part["sha256"], part["bytes"])
         held = gzip.decompress(data).decode().splitlines()
         assert len(held) == part["quads"]
         found.update(held)
     return sorted(found)
+
+
+def output(root: Path) -> LocalFolder:
+    return LocalFolder(root / "build/spark")
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +122,8 @@ def made(running: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_of_every_form_become_the_same_quads(made: Path, tmp_path: Path) -> None:
     alone = compile_project(shutil.copytree(made, tmp_path / "alone", ignore=shutil.ignore_patterns("build")), jobs=2)
-    assert quads(made / "build/spark") == lines(alone)
-    told = manifest(made / "build/spark")
+    assert quads(output(made)) == lines(alone)
+    told = manifest(output(made))
     assert (told["statements"], told["claims"], told["articles"]) == (5 * 35, 2 + 35 + 12 * 3, 1 + 12)
     assert told["findings"] == [item for item in told["findings"] if item["severity"] != "error"]
     assert sum(part["records"] for part in told["parts"]) == 5 * 35 + 35 + 12
@@ -170,32 +175,35 @@ def test_findings_are_those_of_one_machine_and_the_last_good_parts_stay(
     assert {item.code for item in found} >= {"KG201", "KG204", "KG208", "KG114", "KG210"}
     assert (root / "build/spark/manifest.json").read_bytes() == good
     assert before.items() <= {path: path.stat().st_mtime_ns for path in (root / "build/spark").rglob("*.nq.gz")}.items()
-    quads(root / "build/spark")
+    quads(output(root))
 
 
 def test_a_worker_that_is_killed_in_the_middle_changes_nothing(running: Cluster, tmp_path: Path) -> None:
+    """The parts go to an object store, so the workers read nothing from the project's folder either."""
     root = project(tmp_path / "project", shard=1)
     write(root / TABLE, statements("teas", 800))
-    parts = root / "build/spark/parts"
-    seen: list[int] = []
+    with object_store(tmp_path, "graphs") as address:
+        folder, seen = folder_of(address), list[int]()
 
-    def kill() -> None:
-        end = time.monotonic() + 120
-        while time.monotonic() < end and len(list(parts.glob("*.nq.gz"))) < 2:
-            time.sleep(0.01)
-        running.kill(0)
-        seen.append(len(list(parts.glob("*.nq.gz"))))
+        def kill() -> None:
+            end = time.monotonic() + 120
+            while time.monotonic() < end and len(folder.sizes("parts")) < 2:
+                time.sleep(0.01)
+            running.kill(0)
+            seen.append(len(folder.sizes("parts")))
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    done = build(root, *on(running))
-    killer.join()
-    assert done.returncode == 0, done.stderr
-    assert 2 <= seen[0] < 50  # of 50 that the cluster makes
-    assert "Lost executor" in done.stderr
-    assert running.alive() == 1
-    assert quads(root / "build/spark") == lines(compile_project(root, jobs=2))
-    assert not list((root / "build/spark").rglob("*.new"))
+        killer = threading.Thread(target=kill)
+        killer.start()
+        done = build(root, *on(running, "--output", address))
+        killer.join()
+        assert done.returncode == 0, done.stderr
+        assert 2 <= seen[0] < 50  # of 50 that the cluster makes
+        assert "Lost executor" in done.stderr
+        assert "secret" not in done.stderr
+        assert running.alive() == 1
+        assert quads(folder) == lines(compile_project(root, jobs=2))
+        assert len(folder.sizes("parts")) == len(manifest(folder)["parts"]) == 51
+        assert folder.sizes("tables") == {}
 
 
 def test_what_is_absent_is_said(tmp_path: Path) -> None:
@@ -238,5 +246,5 @@ def test_a_project_without_large_tables_needs_no_cluster(tmp_path: Path) -> None
     done = build(root, "--output", str(tmp_path / "out"), python=sys.executable)
     assert done.returncode == 0, done.stderr
     assert "there was nothing for a cluster to do" in done.stderr
-    assert quads(tmp_path / "out") == lines(compile_project(root))
-    assert manifest(tmp_path / "out")["rulesNotRun"] == []
+    assert quads(LocalFolder(tmp_path / "out")) == lines(compile_project(root))
+    assert manifest(LocalFolder(tmp_path / "out"))["rulesNotRun"] == []
