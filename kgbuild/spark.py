@@ -177,7 +177,7 @@ def _manifest(compilation: Compilation, parts: tuple[StoredPart, ...], inputs: s
         "entities": len(sources.entities),
         "parts": [{name: getattr(part, name) for name in StoredPart.__slots__} for part in parts],
         "rulesNotRun": [
-            {"code": shapes[rule.shape].code, "message": shapes[rule.shape].message, "query": rule.sparql}
+            {"code": shapes[rule.shape].code, "message": shapes[rule.shape].message, "query": rule.sparql()}
             for rule in compilation.unasked
         ],
         **as_json(compilation.report.sorted()),

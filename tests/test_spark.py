@@ -131,6 +131,7 @@ def test_tables_of_every_form_become_the_same_quads(made: Path, tmp_path: Path) 
     assert {rule["code"] for rule in told["rulesNotRun"]} == {
         alone.shapes.described[rule.shape].code for rule in alone.shapes.rules
     }
+    assert all(alone.whole.query(rule["query"]) for rule in told["rulesNotRun"])
     there = {path.relative_to(made / "build/spark").as_posix() for path in (made / "build/spark").rglob("*.*")}
     assert there == {"manifest.json"} | {part["path"] for part in told["parts"]} | {
         f"kept/{Path(part['path']).name.partition('.')[0]}.json" for part in told["parts"][1:]
