@@ -145,7 +145,12 @@ def _publish(compilation: Compilation, parts: Iterable[StoredPart], inputs: str,
     """Write what the driver holds, then the manifest; then remove what no manifest names."""
     data = gzip.compress(compilation.nquads, compresslevel=6, mtime=0)
     held = _store(folder, hashlib.sha256(compilation.nquads).hexdigest()[:40], data, compilation.size)
-    manifest = _manifest(compilation, (held, *parts), inputs)
+    every = (held, *parts)
+    sizes = folder.sizes(PARTS)
+    if lost := [part.path for part in every if sizes.get(part.path) != part.bytes]:
+        hint = "the folder must be one that the workers and this machine share"
+        raise UnreadableError(f"{folder} lacks {len(lost)} parts, such as {lost[0]}: {hint}")
+    manifest = _manifest(compilation, every, inputs)
     folder.write(MANIFEST, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
     paths = {part["path"] for part in manifest["parts"]}
     known = {f"{KEPT}/{path.removeprefix(f'{PARTS}/').removesuffix('.nq.gz')}.json" for path in paths}
