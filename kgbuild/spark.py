@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import gzip
 import hashlib
 import itertools
@@ -50,6 +51,7 @@ _SHARDS = 16
 _ASKED = ("key", "name", "line")
 _ASKS = "asks array<struct<key:string,name:string,line:int>>"
 _SCHEMA = f"table int, place long, told binary, names array<string>, used array<string>, {_ASKS}"
+_OURS = re.compile(rf"{PARTS}/[0-9a-f]{{40}}\.nq\.gz|{KEPT}/[0-9a-f]{{40}}\.json")
 _REPEATED = 10_000
 
 
@@ -85,7 +87,8 @@ class Made:
         if told["rulesNotRun"]:
             codes = ", ".join(dict.fromkeys(rule["code"] for rule in told["rulesNotRun"]))
             yield f"not run, for they ask the whole graph: the rules {codes}; their queries stand in {MANIFEST}"
-        yield "no site and no store were made, and no question was asked: load the parts into a store"
+        more = ", and nothing was inferred" if self.project.infer else ""
+        yield f"no site and no store were made, no question was asked{more}: load the parts into a store"
 
 
 def build(
@@ -155,7 +158,8 @@ def _publish(compilation: Compilation, parts: Iterable[StoredPart], inputs: str,
     paths = {part["path"] for part in manifest["parts"]}
     known = {f"{KEPT}/{path.removeprefix(f'{PARTS}/').removesuffix('.nq.gz')}.json" for path in paths}
     for name in sorted({*folder.sizes(PARTS), *folder.sizes(KEPT)} - paths - known):
-        folder.delete(name)
+        if _OURS.fullmatch(name):
+            folder.delete(name)
     return manifest
 
 
@@ -535,6 +539,7 @@ def _job(data: bytes) -> _Job:
     """Unpack the job, once in each process of a worker."""
     job = pickle.loads(data)  # noqa: S301  # the driver packed it
     assert isinstance(job, _Job)
+    gc.freeze()  # what a worker is given is never garbage
     return job
 
 

@@ -245,8 +245,13 @@ def test_wrong_usage_is_told(options: list[str], said: str, tmp_path: Path, caps
 
 def test_a_project_without_large_tables_needs_no_cluster(tmp_path: Path) -> None:
     root = project(tmp_path / "project", large=1000)
+    folder = tmp_path / "out/parts"
+    folder.mkdir(parents=True)
+    for name in ("mine.nq.gz", f"{'0' * 40}.nq.gz"):
+        (folder / name).write_bytes(b"")
     done = build(root, "--output", str(tmp_path / "out"), python=sys.executable)
     assert done.returncode == 0, done.stderr
     assert "there was nothing for a cluster to do" in done.stderr
     assert quads(LocalFolder(tmp_path / "out")) == lines(compile_project(root))
     assert manifest(LocalFolder(tmp_path / "out"))["rulesNotRun"] == []
+    assert [path.name for path in folder.iterdir() if not path.stat().st_size] == ["mine.nq.gz"]
