@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kgbuild.checks import asked_elsewhere
 from kgbuild.claims import Place
-from kgbuild.diagnostics import Report, Span
+from kgbuild.diagnostics import Report, Severity, Span
 from kgbuild.folders import HeldFolder, LocalFolder
 from kgbuild.kinds import shards_of
 from kgbuild.pool import run
@@ -98,7 +98,7 @@ class Gathered:
     """What is told of the shards of all large tables of a project, put together, wherever they are compiled."""
 
     def __init__(self, sources: Sources, report: Report) -> None:
-        self.sources, self.report = sources, report
+        self.sources, self.report, self.broken = sources, report, False
         self.counts: Counter[str] = Counter()
         self.covered: dict[str, set[int]] = {}
         self.indexes: list[str] = []
@@ -107,12 +107,13 @@ class Gathered:
 
     @property
     def overflows(self) -> bool:
-        """Tell whether so much was found that the rest of a table is not looked at."""
-        return len(self.report) > _MOST
+        """Tell whether so much is wrong that the rest of a table is not looked at; warnings never end the work."""
+        return self.broken and len(self.report) > _MOST
 
     def add(self, shard: Compiled, shards: Shards) -> None:
         """Take what is told of a shard, in the order of its table."""
         self.report.extend(shard.findings)
+        self.broken = self.broken or any(finding.severity is Severity.ERROR for finding in shard.findings)
         self.counts.update(shard.counts)
         self.recorded = max(self.recorded, shard.recorded)
         self.indexes += [shard.index] if shard.index else []

@@ -358,6 +358,7 @@ def _session(master: str | None, conf: dict[str, str], title: str) -> Iterator[S
     """Return the session that runs, or start one and stop it in the end."""
     try:
         import pyarrow  # noqa: F401
+        from py4j.protocol import Py4JError
         from pyspark.sql import SparkSession
     except ImportError:
         raise AbsentError("--engine spark needs pyspark and pyarrow: pip install 'kgbuild[spark]'") from None
@@ -383,7 +384,8 @@ def _session(master: str | None, conf: dict[str, str], title: str) -> Iterator[S
             session.addArtifacts(str(_package(Path(folder))), pyfile=True)
             yield session
         finally:
-            session.stop()
+            with contextlib.suppress(ConnectionError, Py4JError):  # where it is gone already
+                session.stop()
 
 
 def _reachable(master: str | None) -> None:
@@ -473,8 +475,8 @@ class _Job:
                     return
                 part, compiled = self._compile(shards, [shards.task(0, batch) for batch in held])
                 if report.findings:  # the table cannot be read on
-                    told = replace(compiled[-1] if compiled else _NOTHING, findings=tuple(report.sorted()))
-                    compiled = (*compiled[:-1], told)
+                    last = compiled[-1] if compiled else _NOTHING
+                    compiled = (*compiled[:-1], replace(last, findings=(*last.findings, *report.sorted())))
                 yield stretch.table, (number << 24) + place, _Run(part, tuple(map(_bare, compiled))), compiled
                 if report.findings:
                     return
