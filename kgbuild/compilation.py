@@ -253,7 +253,7 @@ def _validate(
         every = [item for shard in shards for item in shard.nanopublications]
         data = ntriples(descriptions) + "".join([without_graphs(item.text) for item in (*every, whole)])
         return judge(data, shapes.whole)
-    screen = Screen(shapes, engine)
+    screen = Screen(shapes.local, engine, parts=True)
     if len(shards) < 2:
         texts = [item.text for shard in shards for item in shard.nanopublications]
         return screen.violations(ntriples(descriptions) + without_graphs("".join([*texts, whole.text])))

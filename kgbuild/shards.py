@@ -280,7 +280,7 @@ class Shards:
 
     def _validate(self, view: Sources, text: str, report: Report) -> None:
         """Screen a shard with the entities it names."""
-        self.screen = self.screen or Screen(self.shapes, self.engine)
+        self.screen = self.screen or Screen(self.shapes.local, self.engine, parts=True)
         named = [self._description(name) for name in sorted(entities_of(view)) if name in self._entities]
         violations = self.screen.violations(without_graphs(text) + "".join(named))
         if violations:
