@@ -2,8 +2,8 @@
 
 A constraint with `sh:sparql` is a whole-graph rule: its SELECT runs once over the union of all graphs instead of once
 per focus node. Local shapes are screened per shard by the `shacl` package; what does not conform is judged by pySHACL,
-whose report is published. What the package may miss is judged by pySHACL in any case, and what is neither local nor such
-a rule on the whole graph. Without the package pySHACL judges every shard.
+whose report is published. What the package may miss is judged by pySHACL in any case, and what is neither local nor
+such a rule on the whole graph. Without the package pySHACL judges every shard.
 """
 
 from __future__ import annotations
