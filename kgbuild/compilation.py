@@ -96,6 +96,7 @@ class Compilation:
     covered: Mapping[str, set[int]] = field(default_factory=dict)
     recorded: str = "1970-01-01"
     unasked: tuple[Rule, ...] = ()
+    unjudged: tuple[str, ...] = ()
 
     @property
     def quads(self) -> tuple[Quad, ...]:
@@ -167,10 +168,11 @@ def compile_project(
             everything.add_all(iter([data]))
     with timings.stage("validate"):
         beyond = rules_beyond(shapes, bool(sources.large), holds_claims(sources.large))
+        partial = elsewhere is not None and bool(sources.large)
         try:
-            violations = _validate(sources, shards, whole, descriptions, shapes, engine, report)
+            violations = _validate(shards, whole, descriptions, shapes, engine)
             if engine != "pyshacl":
-                violations |= check_rules(shapes, store, report, everything, beyond)
+                violations |= check_rules(shapes, store, report, everything, beyond, partial=partial)
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
@@ -199,7 +201,8 @@ def compile_project(
         counts=large.counts,
         covered=large.covered,
         recorded=recorded,
-        unasked=beyond if everything is None else (),
+        unasked=beyond if partial else (),
+        unjudged=shapes.wide_names if partial else (),
     )
 
 
@@ -265,33 +268,16 @@ def _descriptions(
 
 
 def _validate(
-    sources: Sources,
     shards: tuple[CompiledShard, ...],
     whole: Nanopublication,
     descriptions: tuple[Quad, ...],
     shapes: Shapes,
     engine: str,
-    report: Report,
 ) -> set[Violation]:
-    """Validate what is held: all of it where it is one shard, else each shard with what it names."""
+    """Judge what is held by the local shapes: the descriptions, and each shard for itself."""
+    pieces = [ntriples(descriptions) + without_graphs(whole.text)]
+    pieces += [without_graphs("".join([item.text for item in shard.nanopublications])) for shard in shards]
     if engine == "pyshacl":
-        every = [item for shard in shards for item in shard.nanopublications]
-        data = ntriples(descriptions) + "".join([without_graphs(item.text) for item in (*every, whole)])
-        return judge(data, shapes.whole)
-    screen = Screen(shapes, engine)
-    if len(shards) < 2:
-        texts = [item.text for shard in shards for item in shard.nanopublications]
-        return screen.violations(ntriples(descriptions) + without_graphs("".join([*texts, whole.text])))
-    violations = screen.violations(ntriples(descriptions) + without_graphs(whole.text))
-    described: dict[str, list[Quad]] = {}
-    for quad in descriptions:
-        described.setdefault(quad[1].partition("#")[0].strip("<>"), []).append(quad)
-    size = sources.project.shard
-    for shard in shards:
-        claims = sources.claims[shard.number * size : (shard.number + 1) * size]
-        named = {sources.project.entity(name) for claim in claims for name in claim.entities()}
-        named |= {sources.project.article(claim.article) for claim in claims}
-        beside = ntriples(quad for name in sorted(named) for quad in described.get(name, ()))
-        texts = [item.text for item in shard.nanopublications]
-        violations |= screen.violations(beside + without_graphs("".join(texts)))
-    return violations
+        return judge("".join(pieces), shapes.whole)
+    screen = Screen(shapes.local, engine, parts=True)
+    return set().union(*map(screen.violations, pieces))

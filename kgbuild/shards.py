@@ -16,16 +16,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
-from kgbuild import checks, describe
+from kgbuild import checks
 from kgbuild.claims import Claim, Entity, Field, Place
 from kgbuild.diagnostics import Diagnostic, Report
 from kgbuild.folders import Folder
-from kgbuild.lines import ntriples, without_graphs
+from kgbuild.lines import without_graphs
 from kgbuild.mint import Context, Nanopublication, plain_triple
 from kgbuild.moulds import Minter
 from kgbuild.read.streams import Batch
 from kgbuild.sources import LargeTable, Sources, tool_digest
-from kgbuild.validate import Origins, Screen, Shapes, origins_of, report_violations
+from kgbuild.validate import Screen, Shapes, origins_of, report_violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,26 +268,12 @@ class Shards:
     def _entities(self) -> dict[str, Entity]:
         return {entity.id: entity for entity in self.sources.entities}
 
-    @cached_property
-    def _described(self) -> dict[str, str]:
-        """Return descriptions of entities as they are asked for."""
-        return {}
-
     def _validate(self, view: Sources, text: str, report: Report) -> None:
-        """Screen a shard with the entities it names."""
-        self.screen = self.screen or Screen(self.shapes, self.engine)
-        named = [self._description(name) for name in sorted(entities_of(view)) if name in self._entities]
-        violations = self.screen.violations(without_graphs(text) + "".join(named))
+        """Judge a shard by the local shapes, which need nothing beside it."""
+        self.screen = self.screen or Screen(self.shapes.local, self.engine, parts=True)
+        violations = self.screen.violations(without_graphs(text))
         if violations:
-            origins = origins_of(view, ())
-            report_violations(violations, self.shapes, Origins(origins.places), self.project, report)
-
-    def _description(self, name: str) -> str:
-        if name not in self._described:
-            self._described[name] = ntriples(
-                describe.describe_entity(self._entities[name], self.project, self.ontology)
-            )
-        return self._described[name]
+            report_violations(violations, self.shapes, origins_of(view, ()), self.project, report)
 
 
 def file_of(key: str) -> str:
