@@ -9,7 +9,7 @@ such a rule on the whole graph. Without the package pySHACL judges every shard.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,8 @@ class Shapes:
     wide: str
     rules: tuple[Rule, ...]
     place: Span | None = None
+    far: tuple[str, ...] = ()
+    """The codes, or IRIs, of the shapes that are wide."""
 
 
 class BrokenShapesError(Exception):
@@ -177,6 +179,9 @@ def load_shapes(sources: tuple[Source, ...], report: Report | None = None) -> Sh
         wide=_turtle(left.without_targets(local)) if wide else "",
         rules=tuple(sorted(rules, key=lambda rule: rule.shape)),
         place=Span(own[0]) if own else None,
+        far=tuple(
+            sorted({described[iri].code if iri in described else iri for iri in (name.strip("<>") for name in wide)})
+        ),
     )
 
 
@@ -263,18 +268,29 @@ def values_of(found: Solutions) -> str:
 
 
 def check_rules(
-    shapes: Shapes, store: OxigraphStore, report: Report, whole: OxigraphStore | None = None, *, claims: bool = False
+    shapes: Shapes,
+    store: OxigraphStore,
+    report: Report,
+    whole: OxigraphStore | None = None,
+    beyond: Collection[Rule] = (),
 ) -> set[Violation]:
-    """Run every whole-graph rule on the store, and those that may look at large tables on the `whole`.
+    """Run every whole-graph rule on the store, but those `beyond` it on the `whole`, and without one not at all.
 
-    Where these hold `claims`, that is every rule. Shapes that are not local are judged on the whole graph.
+    Shapes that are not local are judged on the whole graph, or not at all where that is nowhere.
     """
-    everything = store if whole is None else whole
-    found = Screen(shapes.wide, "auto").violations(everything.triples()) if shapes.wide else set()
+    everything = whole if beyond else store
+    found: set[Violation] = set()
+    if everything is not None and shapes.wide:
+        found = Screen(shapes.wide, "auto").violations(everything.triples())
     for rule in shapes.rules:
-        asked = whole if whole is not None and (claims or looks_beyond_claims(rule)) else store
-        found |= _violations(rule, shapes, asked, report)
+        asked = whole if rule in beyond else store
+        found |= set() if asked is None else _violations(rule, shapes, asked, report)
     return found
+
+
+def rules_beyond(shapes: Shapes, large: bool, claims: bool) -> tuple[Rule, ...]:
+    """Return the rules that may look at `large` tables; where these hold `claims`, that is every rule."""
+    return tuple(rule for rule in shapes.rules if large and (claims or looks_beyond_claims(rule)))
 
 
 def looks_beyond_claims(rule: Rule) -> bool:
