@@ -96,7 +96,6 @@ class Compilation:
     covered: Mapping[str, set[int]] = field(default_factory=dict)
     recorded: str = "1970-01-01"
     unasked: tuple[Rule, ...] = ()
-    unjudged: tuple[str, ...] = ()
 
     @property
     def quads(self) -> tuple[Quad, ...]:
@@ -168,11 +167,10 @@ def compile_project(
             everything.add_all(iter([data]))
     with timings.stage("validate"):
         beyond = rules_beyond(shapes, bool(sources.large), holds_claims(sources.large))
-        partial = elsewhere is not None and bool(sources.large)
         try:
             violations = _validate(shards, whole, descriptions, shapes, engine)
             if engine != "pyshacl":
-                violations |= check_rules(shapes, store, report, everything, beyond, partial=partial)
+                violations |= check_rules(shapes, store, report, everything, beyond)
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
@@ -201,8 +199,7 @@ def compile_project(
         counts=large.counts,
         covered=large.covered,
         recorded=recorded,
-        unasked=beyond if partial else (),
-        unjudged=shapes.wide_names if partial else (),
+        unasked=beyond if everything is None else (),
     )
 
 

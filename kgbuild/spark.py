@@ -87,8 +87,8 @@ class Made:
         if told["rulesNotRun"]:
             codes = ", ".join(dict.fromkeys(rule["code"] for rule in told["rulesNotRun"]))
             yield f"not run, for they ask the whole graph: the rules {codes}; their queries stand in {MANIFEST}"
-        if told["shapesNotJudged"]:
-            yield f"not judged, for they look beyond a record: the shapes {', '.join(told['shapesNotJudged'])}"
+        if told["shapesNotRun"]:
+            yield f"not judged, for they look at the whole graph: the shapes {', '.join(told['shapesNotRun'])}"
         more = ", and nothing was inferred" if self.project.infer else ""
         yield f"no site and no store were made, no question was asked{more}: load the parts into a store"
 
@@ -191,7 +191,7 @@ def _manifest(compilation: Compilation, parts: tuple[StoredPart, ...], inputs: s
             {"code": shapes[rule.shape].code, "message": shapes[rule.shape].message, "query": rule.sparql()}
             for rule in compilation.unasked
         ],
-        "shapesNotJudged": [shapes[name].code if name in shapes else name for name in compilation.unjudged],
+        "shapesNotRun": list(compilation.shapes.far) if compilation.unasked else [],
         **as_json(compilation.report.sorted()),
     }
 

@@ -9,7 +9,7 @@ such a rule on the whole graph. Without the package pySHACL judges every shard.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,8 @@ class Shapes:
     wide: str
     rules: tuple[Rule, ...]
     place: Span | None = None
-    wide_names: tuple[str, ...] = ()
+    far: tuple[str, ...] = ()
+    """The codes, or IRIs, of the shapes that are wide."""
 
 
 class BrokenShapesError(Exception):
@@ -178,7 +179,9 @@ def load_shapes(sources: tuple[Source, ...], report: Report | None = None) -> Sh
         wide=_turtle(left.without_targets(local)) if wide else "",
         rules=tuple(sorted(rules, key=lambda rule: rule.shape)),
         place=Span(own[0]) if own else None,
-        wide_names=tuple(sorted(name.strip("<>") for name in wide)),
+        far=tuple(
+            sorted({described[iri].code if iri in described else iri for iri in (name.strip("<>") for name in wide)})
+        ),
     )
 
 
@@ -269,17 +272,16 @@ def check_rules(
     store: OxigraphStore,
     report: Report,
     whole: OxigraphStore | None = None,
-    beyond: Container[Rule] = (),
-    *,
-    partial: bool = False,
+    beyond: Collection[Rule] = (),
 ) -> set[Violation]:
     """Run every whole-graph rule on the store, but those `beyond` it on the `whole`, and without one not at all.
 
-    Shapes that are not local are judged on the whole graph, which no store holds where it is `partial`.
+    Shapes that are not local are judged on the whole graph, or not at all where that is nowhere.
     """
-    everything = store if whole is None else whole
-    wide = shapes.wide if not partial else ""
-    found = Screen(wide, "auto").violations(everything.triples()) if wide else set()
+    everything = whole if beyond else store
+    found: set[Violation] = set()
+    if everything is not None and shapes.wide:
+        found = Screen(shapes.wide, "auto").violations(everything.triples())
     for rule in shapes.rules:
         asked = whole if rule in beyond else store
         found |= set() if asked is None else _violations(rule, shapes, asked, report)
