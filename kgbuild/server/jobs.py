@@ -1,6 +1,6 @@
 """What the server asks of a worker process, and what it gets back: messages, and the evaluation itself.
 
-A worker holds one store, read-only. A message is a length, a line of JSON and a body of bytes.
+A worker holds one store, read-only. A message is two lengths, a JSON array and a body of bytes.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import json
 import struct
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -59,21 +59,73 @@ class Reply:
     column: int = 0
 
 
-def pack(head: Mapping[str, Any], body: bytes = b"") -> bytes:
-    """Spell a message."""
+def _pack(head: Sequence[Any], body: bytes) -> bytes:
     data = json.dumps(head).encode()
-    return HEAD.pack(len(data), len(body)) + data + body
+    return b"".join((HEAD.pack(len(data), len(body)), data, body))
 
 
-def pack_reply(reply: Reply) -> bytes:
-    """Spell a reply as a message."""
-    head = {name: getattr(reply, name) for name in ("status", "media", "message", "line", "column")}
-    return pack(head, reply.body)
+def _unpack(message: bytes) -> tuple[list[Any], bytes]:
+    end = HEAD.size + HEAD.unpack_from(message)[0]
+    return json.loads(message[HEAD.size : end]), message[end:]
 
 
 def pack_job(job: Job) -> bytes:
-    """Spell a job as a message."""
-    return pack(asdict(job))
+    """Spell a job as a message.
+
+    >>> job = Job("ASK {}", default=("http://a/",)); read_job(pack_job(job)) == job
+    True
+    """
+    return _pack((job.results, job.graph, job.default, job.named), job.query.encode("utf-8", "surrogatepass"))
+
+
+def read_job(message: bytes) -> Job:
+    """Read a job from a message."""
+    (results, graph, *dataset), query = _unpack(message)
+    default, named = (None if names is None else tuple(names) for names in dataset)
+    return Job(query.decode("utf-8", "surrogatepass"), results, graph, default, named)
+
+
+def pack_reply(reply: Reply) -> bytes:
+    """Spell a reply as a message.
+
+    >>> reply = Reply("ok", b"true", "text/csv"); read_reply(pack_reply(reply)) == reply
+    True
+    """
+    return _pack((reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
+
+
+def read_reply(message: bytes) -> Reply:
+    """Read a reply from a message."""
+    (status, media, words, line, column), body = _unpack(message)
+    return Reply(status, body, media, words, line, column)
+
+
+class Messages:
+    """Bytes as they come from a socket, put together to messages.
+
+    >>> messages = Messages()
+    >>> message = pack_reply(Reply("ok"))
+    >>> messages.take(message[:9]), messages.take(message[9:]) == message
+    (None, True)
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.got = self.needed = 0
+
+    def take(self, part: bytes) -> bytes | None:
+        """Take the next bytes; return a message when it is whole. The other side sends one, and waits."""
+        self.parts.append(part)
+        self.got += len(part)
+        if not self.needed and self.got >= HEAD.size:
+            self.parts = [b"".join(self.parts)]
+            self.needed = HEAD.size + sum(HEAD.unpack_from(self.parts[0]))
+        if not self.needed or self.got < self.needed:
+            return None
+        message = b"".join(self.parts)
+        self.parts.clear()
+        self.got = self.needed = 0
+        return message
 
 
 class _TooLargeError(OSError):
@@ -109,7 +161,8 @@ def evaluate(
     if asks_others and not services:
         return Reply("service", message="the query uses SERVICE, which this server does not allow")
     try:
-        answer = store.query(job.query, prefixes=prefixes, **_dataset(job))
+        known = {name: space for name, space in prefixes.items() if f"{name}:" in job.query}
+        answer = store.query(job.query, prefixes=known, **_dataset(job))
         if isinstance(answer, ox.QueryTriples):
             return write_graph(answer, job.graph, prefixes, rows, most)
         if job.results not in RESULT_FORMATS:

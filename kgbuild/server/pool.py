@@ -6,28 +6,36 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kgbuild.server.jobs import HEAD, Job, Reply, pack_job
+from kgbuild.server.jobs import Job, Messages, Reply, pack_job, read_reply
 from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turn, Turns
 
 LONG_AFTER = 0.2
 """Seconds after which a query counts as a long one."""
+_TOO_MUCH = Reply("memory", message="the query needs more memory than one query may take")
 
 
 class GoneError(Exception):
     """The build of this pool is no longer on the disk."""
 
 
-class Worker:
-    """One worker process."""
+class Worker(asyncio.Protocol):
+    """One worker process, at the other end of a socket."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
+    process: asyncio.subprocess.Process
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.messages = Messages()
+        self.told: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.tell: Callable[[Reply], None] = self.told.set_result
+        self.alive = True
 
     @classmethod
     async def start(cls, folder: int, limits: Limits, prefixes: Mapping[str, str], *, services: bool) -> Worker:
@@ -36,49 +44,112 @@ class Worker:
             "folder": folder, "memory": limits.memory, "seconds": limits.seconds, "rows": limits.rows,
             "bytes": limits.bytes, "prefixes": dict(prefixes), "services": services,
         }  # fmt: skip
-        made = cls(
-            await asyncio.create_subprocess_exec(
+        ours, theirs = socket.socketpair()
+        with theirs:
+            _, made = await asyncio.get_running_loop().create_connection(cls, sock=ours)
+            made.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "kgbuild.server.worker", json.dumps(settings)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
                 pass_fds=(folder,),
-                limit=1 << 20,
                 start_new_session=True,
             )
-        )
-        try:
-            head, _ = await made._read()
-        except (asyncio.IncompleteReadError, OSError):
-            head = {"status": "gone"}
-        if head["status"] != "ready":
+        if (await made.told).status != "ready":
             await made.stop()
             raise GoneError
         return made
 
-    async def _read(self) -> tuple[dict[str, str], bytes]:
-        assert self.process.stdout is not None
-        size, body = HEAD.unpack(await self.process.stdout.readexactly(HEAD.size))
-        head = json.loads(await self.process.stdout.readexactly(size))
-        return head, await self.process.stdout.readexactly(body)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keep the socket."""
+        self.transport = transport
 
-    async def ask(self, job: Job) -> Reply:
-        """Give a job and wait for what becomes of it."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(pack_job(job))
-        await self.process.stdin.drain()
-        head, body = await self._read()
-        return Reply(body=body, **head)  # type: ignore[arg-type]  # the worker spells what `Reply` takes
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a reply."""
+        message = self.messages.take(data)
+        if message is not None:
+            self._tell(read_reply(message))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the process has ended: of itself it does so only where it cannot have more memory."""
+        self.alive = False
+        self._tell(_TOO_MUCH)
+
+    def _tell(self, reply: Reply) -> None:
+        tell, self.tell = self.tell, _nobody
+        tell(reply)
+
+    def give(self, job: Job, tell: Callable[[Reply], None]) -> None:
+        """Give a job, and say who is told what becomes of it."""
+        self.tell = tell
+        self.transport.write(pack_job(job))
 
     def kill(self) -> None:
         """End the process at once."""
+        self.alive = False
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+        self.transport.close()
 
     async def stop(self) -> None:
         """End the process and wait until it is gone."""
         self.kill()
         await self.process.wait()
+
+
+def _nobody(_: Reply) -> None:
+    """Tell nobody: no job was given."""
+
+
+class Run:
+    """A job that a worker has, until there is a reply or the worker is ended.
+
+    It is ended when the job has had its time; when nobody waits any more, only if the job takes longer than a moment.
+    """
+
+    def __init__(self, pool: Pool, worker: Worker, turn: Turn, job: Job) -> None:
+        self.pool, self.worker, self.turn = pool, worker, turn
+        self.loop = asyncio.get_running_loop()
+        self.reply: asyncio.Future[Reply] = self.loop.create_future()
+        self.left = pool.limits.seconds
+        self.long = self.alone = False
+        self.timer = self._wait(min(LONG_AFTER, self.left))
+        pool.running.add(self)
+        worker.give(job, self.done)
+
+    def _wait(self, seconds: float) -> asyncio.TimerHandle:
+        self.left -= seconds
+        return self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        if self.alone:
+            self.worker.kill()
+        elif self.left > 0:
+            self.long = True
+            self.pool.lengthen(self.turn)
+            self.timer = self._wait(self.left)
+        else:
+            self.worker.kill()
+            seconds = self.pool.limits.seconds
+            self._answer(Reply("time", message=f"the query ran longer than {seconds:g} seconds"))
+
+    def leave(self) -> None:
+        """Note that nobody waits any more."""
+        self.alone = True
+        if self.long:
+            self.worker.kill()
+
+    def done(self, reply: Reply) -> None:
+        """Take the reply; the worker is free again."""
+        self.timer.cancel()
+        self.pool.running.discard(self)
+        self.turn.release()
+        self.pool.take_back(self.worker)
+        self._answer(reply)
+
+    def _answer(self, reply: Reply) -> None:
+        if not self.reply.done():
+            self.reply.set_result(reply)
 
 
 class Pool:
@@ -96,9 +167,8 @@ class Pool:
         self.services = services
         self.idle: list[Worker] = []
         self.starting: set[asyncio.Task[None]] = set()
-        self.busy = 0
+        self.running: set[Run] = set()
         self.closed = False
-        self.killed = 0
 
     async def start(self, workers: int) -> None:
         """Start so many workers, and return when the first of them is ready."""
@@ -133,65 +203,52 @@ class Pool:
                 job = replace(job, query=self.services.rewrite(job.query))
             except NotAllowedError as error:
                 return Reply("service", message=str(error))
+        turn = self.turns.take_free(client)
+        if turn is None:
+            try:
+                async with asyncio.timeout(self.limits.seconds):
+                    turn = await self.turns.take(client)
+            except BusyError:
+                return Reply("busy", message="too many queries wait; try again in a moment")
+            except TimeoutError:
+                return Reply("busy", message="no worker was free in time; try again in a moment")
         try:
-            async with asyncio.timeout(self.limits.seconds):
-                turn = await self.turns.take(client)
-        except BusyError:
-            return Reply("busy", message="too many queries wait; try again in a moment")
-        except TimeoutError:
-            return Reply("busy", message="no worker was free in time; try again in a moment")
-        self.busy += 1
-        timer = asyncio.get_running_loop().call_later(LONG_AFTER, self._lengthen, turn)
-        try:
-            return await self._run(job)
-        finally:
-            timer.cancel()
-            self.busy -= 1
+            run = Run(self, await self._idle(), turn, job)
+        except BaseException:
             turn.release()
+            raise
+        try:
+            return await run.reply
+        except asyncio.CancelledError:
+            run.leave()
+            raise
 
-    def _lengthen(self, turn: Turn) -> None:
+    def lengthen(self, turn: Turn) -> None:
+        """Let a job that takes long go on in the long lane, and see to a worker for those that come."""
         if not self.idle and not self.starting and not self.closed:
             self._spare()
         turn.lengthen()
 
-    async def _run(self, job: Job) -> Reply:
-        worker = await self._idle()
-        try:
-            async with asyncio.timeout(self.limits.seconds):
-                reply = await worker.ask(job)
-        except TimeoutError:
-            self._kill(worker)
-            return Reply("time", message=f"the query ran longer than {self.limits.seconds:g} seconds")
-        except (asyncio.IncompleteReadError, OSError):
-            self._kill(worker)
-            return Reply("memory", message="the query needs more memory than one query may take")
-        except BaseException:
-            self._kill(worker)
-            raise
+    def take_back(self, worker: Worker) -> None:
+        """Keep a worker for the next job, or see to another where it has ended."""
         if self.closed:
             worker.kill()
-        else:
+        elif worker.alive:
             self.idle.append(worker)
-        return reply
+        elif not self.idle and not self.starting:
+            self._spare()
 
     async def _idle(self) -> Worker:
         while True:
-            if not self.idle:
-                if not self.starting:
-                    self._spare()
-                await asyncio.wait(set(self.starting), return_when=asyncio.FIRST_COMPLETED)
-                if not self.idle and not self.starting:
-                    raise GoneError
-                continue
-            worker = self.idle.pop()
-            if worker.process.returncode is None:
-                return worker
-
-    def _kill(self, worker: Worker) -> None:
-        worker.kill()
-        self.killed += 1
-        if not self.closed and not self.idle and not self.starting:
-            self._spare()
+            while self.idle:
+                worker = self.idle.pop()
+                if worker.alive:
+                    return worker
+            if not self.starting:
+                self._spare()
+            done, _ = await asyncio.wait(set(self.starting), return_when=asyncio.FIRST_COMPLETED)
+            if not self.idle and not self.starting and all(task.exception() for task in done):
+                raise GoneError
 
     async def close(self) -> None:
         """End all idle workers; those at work end with their job."""

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -158,7 +157,7 @@ class Endpoint:
 
     def __init__(self, ask: Ask, digest: str, cache: Cache[Kept], limit: int) -> None:
         self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
-        self.asked: dict[object, _Asked] = {}
+        self.asked: dict[object, asyncio.Future[Reply | None]] = {}
         self.hits = self.misses = 0
 
     async def respond(self, request: Request) -> Response:
@@ -212,34 +211,19 @@ class Endpoint:
         return reply, tag
 
     async def _once(self, key: object, job: Job, client: str) -> Reply:
-        """Ask a job once, however many wait for it; stop when nobody waits any more."""
-        asked = self.asked.get(key)
-        if asked is None:
-            asked = self.asked[key] = _Asked(asyncio.ensure_future(self.ask(job, client)))
-            asked.task.add_done_callback(partial(self._done, key, asked))
-        asked.waiting += 1
+        """Ask a job once, however many wait for it; where the client of the one that asked goes away, the next asks."""
+        while (asked := self.asked.get(key)) is not None:
+            reply = await asyncio.shield(asked)
+            if reply is not None:
+                return reply
+        asked = self.asked[key] = asyncio.get_running_loop().create_future()
+        reply = None
         try:
-            return await asyncio.shield(asked.task)
+            reply = await self.ask(job, client)
+            return reply
         finally:
-            asked.waiting -= 1
-            if not asked.waiting:
-                self._forget(key, asked)
-                asked.task.cancel()
-
-    def _done(self, key: object, asked: _Asked, _: asyncio.Future[Reply]) -> None:
-        self._forget(key, asked)
-
-    def _forget(self, key: object, asked: _Asked) -> None:
-        if self.asked.get(key) is asked:
             del self.asked[key]
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A job that is being evaluated, and how many wait for it."""
-
-    task: asyncio.Future[Reply]
-    waiting: int = 0
+            asked.set_result(reply)
 
 
 @dataclass(frozen=True, slots=True)

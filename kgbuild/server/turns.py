@@ -56,10 +56,16 @@ class Turns:
         """Return how many wait."""
         return sum(map(len, self.waiting.values()))
 
-    async def take(self, client: str) -> Turn:
-        """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full."""
+    def take_free(self, client: str) -> Turn | None:
+        """Take a place, where one is free and nobody waits."""
         if not self.waiting and self.running_short < self.short and self.held[client] < self.each:
             return self._start(client)
+        return None
+
+    async def take(self, client: str) -> Turn:
+        """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full."""
+        if turn := self.take_free(client):
+            return turn
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
             self._drop_empty(client)

@@ -7,36 +7,40 @@ out), takes no more memory than allowed, and ends by itself when its job outlive
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 import pyoxigraph as ox
 
-from kgbuild.server.jobs import HEAD, Job, Reply, evaluate, pack, pack_reply
+from kgbuild.server.jobs import Job, Messages, Reply, evaluate, pack_reply, read_job
 
 NICENESS = 2
+_PART = 1 << 18
 
 
 def main() -> None:
-    """Serve jobs from standard input, as the settings in the first argument say."""
+    """Answer the jobs that come through the socket on standard input, as the settings in the first argument say."""
     settings = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
     tied = _tie()
     os.fchdir(settings["folder"])
+    server = socket.socket(fileno=0)
     try:
         store = ox.Store.read_only("store")
     except OSError as error:
-        _send(sys.stdout.buffer, pack({"status": "gone", "message": str(error)}))
+        server.sendall(pack_reply(Reply("gone", message=str(error))))
         return
     _confine(settings["memory"], services=settings["services"])
-    _send(sys.stdout.buffer, pack({"status": "ready"}))
-    while (job := _receive(sys.stdin.buffer)) is not None:
+    gc.freeze()
+    server.sendall(pack_reply(Reply("ready")))
+    while (job := _receive(server)) is not None:
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, settings["seconds"] + 1)
         reply = evaluate(
@@ -44,27 +48,17 @@ def main() -> None:
         )
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        _answer(reply)
+        server.sendall(pack_reply(reply))
 
 
-def _answer(reply: Reply) -> None:
-    _send(sys.stdout.buffer, pack_reply(reply))
-
-
-def _send(stream: BinaryIO, data: bytes) -> None:
-    stream.write(data)
-    stream.flush()
-
-
-def _receive(stream: BinaryIO) -> Job | None:
-    head = stream.read(HEAD.size)
-    if len(head) < HEAD.size:
-        return None
-    size, _ = HEAD.unpack(head)
-    found = json.loads(stream.read(size))
-    for name in ("default", "named"):
-        found[name] = None if found[name] is None else tuple(found[name])
-    return Job(**found)
+def _receive(server: socket.socket) -> Job | None:
+    """Wait for a job; None where the server has gone."""
+    messages = Messages()
+    while part := server.recv(_PART):
+        message = messages.take(part)
+        if message is not None:
+            return read_job(message)
+    return None
 
 
 def _tie() -> bool:
