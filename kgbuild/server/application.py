@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,7 @@ class Application:
         except KgbuildError as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        gc.freeze()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
@@ -287,7 +289,7 @@ class Application:
         key: tuple[str, bytes] | None = scope.get(KEY)
         if key is None or scope["method"] != "GET" or scope["http_version"] != "1.1" or self.watch is not None:
             return
-        if response.status_code != 200 or len(body) > _SMALL or "etag" not in response.headers:
+        if response.status_code != 200 or len(body) > _SMALL or not _has_tag(response):
             return
         if not any(name in _FRAMING for name, _ in scope["headers"]):
             client = scope["client"][0] if scope["client"] else ""
@@ -355,7 +357,7 @@ class Application:
     async def _sparql(self, request: Request, serving: Serving) -> Response:
         if request.method not in METHODS.split(", "):
             raise RefusedError(405, "queries are asked with GET or POST", {"Allow": METHODS})
-        if request.method in {"GET", "HEAD"} and not request.url.query:
+        if request.method in {"GET", "HEAD"} and not request.scope["query_string"]:
             return pages.endpoint(request, f"{self.address}sparql", serving.snapshot)
         return await serving.endpoint.respond(request)
 
@@ -394,6 +396,10 @@ class Application:
 def _shown(host: str) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound here, only shown
     return f"[{host}]" if ":" in host else host
+
+
+def _has_tag(response: Response) -> bool:
+    return any(name == b"etag" for name, _ in response.raw_headers)
 
 
 def _options(path: str) -> Response:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -59,14 +60,23 @@ class Reply:
     column: int = 0
 
 
-def _pack(head: Sequence[Any], body: bytes) -> bytes:
-    data = json.dumps(head).encode()
-    return b"".join((HEAD.pack(len(data), len(body)), data, body))
+@lru_cache(maxsize=256)
+def _written(*values: Any) -> bytes:
+    return json.dumps(values).encode()
 
 
-def _unpack(message: bytes) -> tuple[list[Any], bytes]:
+@lru_cache(maxsize=256)
+def _read(head: bytes) -> tuple[Any, ...]:
+    return tuple(tuple(item) if isinstance(item, list) else item for item in json.loads(head))
+
+
+def _pack(head: bytes, body: bytes) -> bytes:
+    return b"".join((HEAD.pack(len(head), len(body)), head, body))
+
+
+def _unpack(message: bytes) -> tuple[tuple[Any, ...], bytes]:
     end = HEAD.size + HEAD.unpack_from(message)[0]
-    return json.loads(message[HEAD.size : end]), message[end:]
+    return _read(message[HEAD.size : end]), message[end:]
 
 
 def pack_job(job: Job) -> bytes:
@@ -75,14 +85,13 @@ def pack_job(job: Job) -> bytes:
     >>> job = Job("ASK {}", default=("http://a/",)); read_job(pack_job(job)) == job
     True
     """
-    return _pack((job.results, job.graph, job.default, job.named), job.query.encode("utf-8", "surrogatepass"))
+    return _pack(_written(job.results, job.graph, job.default, job.named), job.query.encode("utf-8", "surrogatepass"))
 
 
 def read_job(message: bytes) -> Job:
     """Read a job from a message."""
-    (results, graph, *dataset), query = _unpack(message)
-    default, named = (None if names is None else tuple(names) for names in dataset)
-    return Job(query.decode("utf-8", "surrogatepass"), results, graph, default, named)
+    head, query = _unpack(message)
+    return Job(query.decode("utf-8", "surrogatepass"), *head)
 
 
 def pack_reply(reply: Reply) -> bytes:
@@ -91,13 +100,13 @@ def pack_reply(reply: Reply) -> bytes:
     >>> reply = Reply("ok", b"true", "text/csv"); read_reply(pack_reply(reply)) == reply
     True
     """
-    return _pack((reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
+    return _pack(_written(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
 
 
 def read_reply(message: bytes) -> Reply:
     """Read a reply from a message."""
-    (status, media, words, line, column), body = _unpack(message)
-    return Reply(status, body, media, words, line, column)
+    (status, *rest), body = _unpack(message)
+    return Reply(status, body, *rest)
 
 
 class Messages:

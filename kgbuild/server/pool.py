@@ -203,15 +203,10 @@ class Pool:
                 job = replace(job, query=self.services.rewrite(job.query))
             except NotAllowedError as error:
                 return Reply("service", message=str(error))
-        turn = self.turns.take_free(client)
-        if turn is None:
-            try:
-                async with asyncio.timeout(self.limits.seconds):
-                    turn = await self.turns.take(client)
-            except BusyError:
-                return Reply("busy", message="too many queries wait; try again in a moment")
-            except TimeoutError:
-                return Reply("busy", message="no worker was free in time; try again in a moment")
+        try:
+            turn = await self.turns.take(client, self.limits.seconds)
+        except BusyError as error:
+            return Reply("busy", message=str(error))
         try:
             run = Run(self, await self._idle(), turn, job)
         except BaseException:

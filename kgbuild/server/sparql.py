@@ -8,16 +8,16 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 import pyoxigraph as ox
 
 from kgbuild.server.cache import Cache
 from kgbuild.server.jobs import Job, Reply
-from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, Syntax, by_extension, choose
+from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, TABLES, Syntax, by_extension, choose
 from kgbuild.server.replies import answer, problem
 from kgbuild.server.settings import NOTICE
-from kgbuild.store import tokens
+from kgbuild.store import holds, tokens
 from kgbuild.terms import is_iri
 
 if TYPE_CHECKING:
@@ -57,15 +57,19 @@ class Question:
     format: str = ""
 
 
-_LASTING: Final = re.compile("now|rand|uuid|bnode", re.IGNORECASE)
+_LAYOUT: Final = re.compile(r"\s\s|[^\S ]")
 
 
 def normalise(sparql: str) -> str:
     """Return a query without comments and with single spaces, so that what differs in layout alone is one query.
 
+    One that has nothing but single spaces is taken as it is.
+
     >>> normalise('SELECT  *\\n{ ?s ?p "a  b" } # all')
     'SELECT * { ?s ?p "a  b" }'
     """
+    if not _LAYOUT.search(sparql):
+        return sparql.strip()
     kept: list[str] = []
     for token in tokens(sparql):
         if token.startswith("#") or token.isspace():
@@ -82,12 +86,12 @@ def is_lasting(sparql: str) -> bool:
     >>> is_lasting("SELECT (NOW() AS ?t) {}"), is_lasting("ASK { ?knowledge ?p 'NOW' }")
     (False, True)
     """
-    return not _LASTING.search(sparql) or not any(token.upper() in _CHANGING for token in tokens(sparql))
+    return not holds(sparql, _CHANGING)
 
 
 async def read_question(request: Request, most: int) -> Question | None:
     """Read a request of the protocol (SPARQL 1.1 Protocol §2.1); None asks for the service description."""
-    fields = _fields(request.url.query.encode("ascii", "replace"))
+    fields = _fields(request.scope["query_string"])
     if request.method in {"GET", "HEAD"}:
         return _question(fields) if fields else None
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -122,16 +126,22 @@ def _text(data: bytes) -> str:
 
 
 def _fields(data: bytes) -> list[tuple[str, str]]:
+    parts = [part.partition(b"=") for part in data.split(b"&") if part]
+    if len(parts) > _MOST_FIELDS:
+        raise RefusedError(400, f"a request may hold {_MOST_FIELDS} fields")
     try:
-        text = data.decode("utf-8")
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        return [(_decoded(name), _decoded(value)) for name, _, value in parts]
     except UnicodeDecodeError:
         raise RefusedError(400, "the request is not UTF-8") from None
-    except ValueError:
-        raise RefusedError(400, f"a request may hold {_MOST_FIELDS} fields") from None
+
+
+def _decoded(data: bytes) -> str:
+    return unquote_to_bytes(data.replace(b"+", b" ")).decode("utf-8")
 
 
 def _question(fields: list[tuple[str, str]]) -> Question:
+    if len(fields) == 1 and fields[0][0] == "query":
+        return Question(fields[0][1])
     if any(name == "update" for name, _ in fields):
         raise RefusedError(403, "this server is read-only: updates are refused")
     queries = [value for name, value in fields if name == "query"]
@@ -158,7 +168,6 @@ class Endpoint:
     def __init__(self, ask: Ask, digest: str, cache: Cache[Kept], limit: int) -> None:
         self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
         self.asked: dict[object, asyncio.Future[Reply | None]] = {}
-        self.hits = self.misses = 0
 
     async def respond(self, request: Request) -> Response:
         """Answer a request of the protocol."""
@@ -166,9 +175,9 @@ class Endpoint:
         if question is None:
             raise RefusedError(400, "there is no query: give it as the parameter 'query'")
         accept = request.headers.get("accept", "")
-        table, graph = choose(accept, (*RESULTS, HTML)), choose(accept, GRAPHS)
+        table, graph = choose(accept, TABLES), choose(accept, GRAPHS)
         if question.format:
-            named = by_extension(question.format, (*RESULTS, HTML)), by_extension(question.format, GRAPHS)
+            named = by_extension(question.format, TABLES), by_extension(question.format, GRAPHS)
             table, graph = named if any(named) else (table, graph)
         if table is None and graph is None:
             known = ", ".join(item.media_type for item in (*RESULTS, *GRAPHS))
@@ -195,16 +204,13 @@ class Endpoint:
     async def find(self, job: Job, client: str) -> tuple[Reply, str]:
         """Return what became of a job, and the tag of its answer where it may be kept."""
         if len(job.query) > _NORMALISED or not is_lasting(job.query):
-            self.misses += 1
             return await self.ask(job, client), ""
         text = normalise(job.query)
         key = (self.digest, text, job.results, job.graph, job.default, job.named)
         tag = hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:32]
         kept = self.cache.get(key)
         if kept is not None:
-            self.hits += 1
             return kept.reply, tag
-        self.misses += 1
         reply = await self._once(key, job, client)
         if reply.status in {"ok", "syntax", "service", "media", "size"}:
             self.cache.put(key, Kept(reply))

@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict, deque
 
 
 class BusyError(Exception):
-    """The queue is full."""
+    """There is no place, and why."""
 
 
 class Turn:
@@ -56,38 +56,48 @@ class Turns:
         """Return how many wait."""
         return sum(map(len, self.waiting.values()))
 
-    def take_free(self, client: str) -> Turn | None:
-        """Take a place, where one is free and nobody waits."""
+    async def take(self, client: str, patience: float = 60.0) -> Turn:
+        """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full, or none is free.
+
+        `patience` is how many seconds to wait.
+        """
         if not self.waiting and self.running_short < self.short and self.held[client] < self.each:
             return self._start(client)
-        return None
-
-    async def take(self, client: str) -> Turn:
-        """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full."""
-        if turn := self.take_free(client):
-            return turn
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
             self._drop_empty(client)
-            raise BusyError
+            raise BusyError("too many queries wait; try again in a moment")
         future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         line.append(future)
         self.grant()
+        timer = asyncio.get_running_loop().call_later(patience, self._late, client, future)
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 future.result().release()
-            elif future in self.waiting.get(client, ()):
-                self.waiting[client].remove(future)
-                self._drop_empty(client)
+            self._leave(client, future)
             raise
+        finally:
+            timer.cancel()
+
+    def _late(self, client: str, future: asyncio.Future[Turn]) -> None:
+        if not future.done():
+            self._leave(client, future)
+            future.set_exception(BusyError("no worker was free in time; try again in a moment"))
+
+    def _leave(self, client: str, future: asyncio.Future[Turn]) -> None:
+        if future in self.waiting.get(client, ()):
+            self.waiting[client].remove(future)
+            self._drop_empty(client)
 
     def grant(self) -> None:
         """Give free places to those who wait, one client after the other."""
         while self.running_short < self.short:
-            client = next((name for name in self.waiting if self.held[name] < self.each), None)
-            if client is None:
+            for client in self.waiting:
+                if self.held[client] < self.each:
+                    break
+            else:
                 return
             future = self.waiting[client].popleft()
             self.waiting.move_to_end(client)
