@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from kgbuild.claims import AnchorState
+from kgbuild.claims import ANCHOR_STATES, AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
 from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.editions.edition import Material
@@ -32,7 +33,7 @@ from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import RESOURCE_FORMATS, Download, Page, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
 from kgbuild.sources import fingerprint
-from kgbuild.store import Answer, OxigraphStore
+from kgbuild.store import Answer, OxigraphStore, Solutions
 
 _WORTH = 200
 """Files about one thing each for which another process is worth starting."""
@@ -198,17 +199,21 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         parts = {f"data/{name}": group for name, group in grouped(compilation.parts, _QUADS).items()}
         if render:
             files["SHA256SUMS"] = _sums(files, parts)
-    notes = (*material.notes, *_large_notes(compilation, parts))
+    notes = (*material.notes, *_large_notes(parts))
     return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts)
 
 
-def _large_notes(compilation: Compilation, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
-    """Say of each large dataset where its statements are."""
-    for large in compilation.sources.large:
-        inside = {path: group for path, group in parts.items() if group[0].dataset == large.dataset}
-        count = sum(part.statements for group in inside.values() for part in group)
-        files = f"{len(inside)} file{'' if len(inside) == 1 else 's'} data/{large.dataset}-….nq.gz"
-        yield f"{count:,} statements of {large.dataset} stand in the store and in {files}, not on pages"
+def _large_notes(parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
+    """Say of each large table where its records are."""
+    tables: dict[str, list[tuple[Part, ...]]] = {}
+    for group in parts.values():
+        tables.setdefault(group[0].table, []).append(group)
+    for name, groups in tables.items():
+        count = sum(part.records for group in groups for part in group)
+        files = f"{len(groups)} file{'' if len(groups) == 1 else 's'} data/{name}-….nq.gz"
+        what = groups[0][0].what
+        owner = name.removesuffix(f".{what}")
+        yield f"{count:,} {what} of {owner} stand in the store and in {files}, not on pages"
 
 
 def _described(compilation: Compilation) -> dict[str, tuple[str, str]]:
@@ -293,25 +298,36 @@ def _downloads(material: Material, files: Mapping[str, bytes]) -> Iterator[Downl
 
 
 def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:
-    sources = compilation.sources
-    states: dict[AnchorState, int] = {}
-    for article in sources.articles:
-        for sentence in article.sentences:
-            states[sentence.state] = states.get(sentence.state, 0) + 1
+    sources, counts = compilation.sources, compilation.counts
+    states = Counter[AnchorState](sentence.state for article in sources.articles for sentence in article.sentences)
+    for state in ANCHOR_STATES:
+        states[state] += counts[f"anchor {state}"]
     covered = {(claim.article, number) for claim in sources.claims for number in claim.sentences}
+    covered |= {(article, number) for article, numbers in compilation.covered.items() for number in numbers}
     return Figures(
-        articles=len(sources.articles),
-        sentences=sum(len(article.sentences) for article in sources.articles),
-        covered=len(covered),
-        claims=len(sources.claims),
+        articles=len(sources.articles) + counts["articles"],
+        sentences=sum(len(article.sentences) for article in sources.articles) + counts["sentences"],
+        covered=len(covered) + counts["covered"],
+        claims=len(sources.claims) + counts["claims"],
         entities=len(sources.entities),
         mappings=sum(len(mapping_set.mappings) for mapping_set in sources.mappings),
-        plain=len(frozenset().union(*(shard.asserted for shard in compilation.shards))),
+        plain=_plain(compilation),
         quads=compilation.size + sum(part.quads for part in compilation.parts),
         queries=queries,
         pages=pages,
-        anchors=dict(sorted(states.items())),
+        anchors={state: count for state, count in sorted(states.items()) if count},
     )
+
+
+def _plain(compilation: Compilation) -> int:
+    """Count the plain triples, each once whatever the shards that license it."""
+    graph = compilation.project.graph("asserted")
+    plain = frozenset().union(*(shard.asserted for shard in compilation.shards))
+    if not compilation.counts["claims"]:
+        return len(plain)
+    answer = compilation.whole.query(f"SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
+    assert isinstance(answer, Solutions)
+    return int(next(answer.dicts())["n"])
 
 
 def _sums(files: Mapping[str, bytes], parts: Mapping[str, tuple[Part, ...]]) -> bytes:

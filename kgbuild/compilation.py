@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from kgbuild import describe, tiers
 from kgbuild.checks import check_sources
 from kgbuild.diagnostics import FindingsError, Report, UsageError
-from kgbuild.large import Part, compile_large, locate
+from kgbuild.large import Large, Part, holds_claims, locate
 from kgbuild.lines import nquads, ntriples, without_graphs
 from kgbuild.mint import Nanopublication, context_of, index
 from kgbuild.moulds import Minter
@@ -66,8 +67,8 @@ class Timings:
 class Compilation:
     """A compiled project: its sources, its quads by graph, and what was found.
 
-    `nquads` holds `size` quads. `store` holds all but the statements of large datasets, which are in `parts`; `whole`
-    holds everything.
+    `nquads` holds `size` quads. `store` holds all but the records of large tables, which are in `parts` and counted in
+    `counts`; `whole` holds everything.
     """
 
     project: Project
@@ -86,6 +87,9 @@ class Compilation:
     timings: Timings
     whole: OxigraphStore
     parts: tuple[Part, ...] = ()
+    counts: Counter[str] = field(default_factory=Counter)
+    covered: Mapping[str, set[int]] = field(default_factory=dict)
+    recorded: str = "1970-01-01"
 
     @property
     def quads(self) -> tuple[Quad, ...]:
@@ -110,8 +114,8 @@ def compile_project(
 ) -> Compilation:
     """Compile the project at or above `start` in memory; raise `FindingsError` at the gate of a broken stage.
 
-    Large datasets are compiled in `jobs` processes (one for each processor) and loaded into a store on disk, in
-    `folder` or where temporary files go.
+    Large tables are compiled in `jobs` processes (one for each processor) and loaded into a store on disk, in `folder`
+    or where temporary files go.
 
     `texts` gives local copies of articles' texts, by article id, against which anchors are verified. `engine` is `auto`
     (fast screen, pySHACL as judge) or `pyshacl` (pySHACL alone, over the whole graph at once).
@@ -132,31 +136,34 @@ def compile_project(
         minter = Minter(context)
         shards = tuple(compile_shard(shard, minter) for shard in plan(sources.claims, context, project.shard))
         made = [item for shard in shards for item in shard.nanopublications]
-        recorded = max((article.recorded for article in sources.articles), default="1970-01-01")
-        creator = (
-            max(sources.articles, key=lambda article: article.recorded).extractor if sources.articles else "nobody"
-        )
-        whole = index(made, context, recorded, creator)
+    with timings.stage("large" if sources.large else "shapes"):
+        shapes = load_shapes(sources.ontology.shapes, report)
+        large = Large(sources, shapes, engine, kept_shards(project), jobs or default_jobs(), report, timings.announce)
+        everything, parts = _load_large(large, folder) if sources.large else (None, ())
+        gate(report)
     with timings.stage("describe"):
+        newest = max(((article.recorded, article.extractor) for article in sources.articles), default=("", ""))
+        newest = max(newest, large.recorded)
+        recorded, creator = newest if any(newest) else ("1970-01-01", "nobody")
+        whole = index(made, context, recorded, creator, large.indexes)
         descriptions = tuple(sorted(set(_descriptions(sources, shards, whole, recorded))))
         text = "".join([item.text for item in (*made, whole)]) + nquads(descriptions)
         data = text.encode("utf-8")
     with timings.stage("load"):
         store = OxigraphStore.of(data)
-    with timings.stage("large" if sources.large else "shapes"):
-        shapes = load_shapes(sources.ontology.shapes, report)
-        everything, parts = _load_large(sources, shapes, engine, store, data, folder, jobs, report, timings)
-        gate(report)
+        if everything is not None:
+            everything.add_all(iter([data]))
     with timings.stage("validate"):
         try:
-            large = everything if parts else None
-            violations = _validate(shards, whole, descriptions, shapes, store, large, engine, report)
+            violations = _validate(sources, shards, whole, descriptions, shapes, engine, report)
+            if engine != "pyshacl":
+                violations |= check_rules(shapes, store, report, everything, claims=holds_claims(sources.large))
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
             raise
         origins = origins_of(sources, ((item.iri, item.claim) for item in made))
-        origins.places.update(locate(sources, [violation.focus for violation in violations]))
+        origins.places.update(locate(sources, shapes, [violation.focus for violation in violations]))
         report_violations(violations, shapes, origins, project, report)
         gate(report)
     return Compilation(
@@ -174,34 +181,23 @@ def compile_project(
         origins=origins,
         report=report,
         timings=timings,
-        whole=everything,
+        whole=everything or store,
         parts=parts,
+        counts=large.counts,
+        covered=large.covered,
+        recorded=recorded,
     )
 
 
-def _load_large(
-    sources: Sources,
-    shapes: Shapes,
-    engine: str,
-    store: OxigraphStore,
-    data: bytes,
-    folder: Path | None,
-    jobs: int | None,
-    report: Report,
-    timings: Timings,
-) -> tuple[OxigraphStore, tuple[Part, ...]]:
-    """Compile the large datasets and load them into a store beside all the rest; without any, the store is whole."""
-    if not sources.large:
-        return store, ()
+def _load_large(large: Large, folder: Path | None) -> tuple[OxigraphStore, tuple[Part, ...]]:
+    """Compile the large tables and load them into a store on disk."""
     parts: list[Part] = []
-    kept = kept_shards(sources.project)
-    made = compile_large(sources, shapes, engine, kept, jobs or default_jobs(), report, timings.announce)
+    made = large.parts()
 
     def pieces(first: Part | None) -> Iterator[bytes]:
-        yield data
         for part in made if first is None else itertools.chain([first], made):
             parts.append(part)
-            if not report.has_errors:
+            if not large.report.has_errors:
                 yield gzip.decompress(part.file.read_bytes())
 
     with contextlib.closing(made):
@@ -244,26 +240,33 @@ def _descriptions(
 
 
 def _validate(
+    sources: Sources,
     shards: tuple[CompiledShard, ...],
     whole: Nanopublication,
     descriptions: tuple[Quad, ...],
     shapes: Shapes,
-    store: OxigraphStore,
-    large: OxigraphStore | None,
     engine: str,
     report: Report,
 ) -> set[Violation]:
-    """Validate each shard with the descriptions, and run the whole-graph rules on the store."""
-    described = ntriples(descriptions)
+    """Validate what is held: all of it where it is one shard, else each shard with what it names."""
     if engine == "pyshacl":
         every = [item for shard in shards for item in shard.nanopublications]
-        data = described + "".join([without_graphs(item.text) for item in (*every, whole)])
+        data = ntriples(descriptions) + "".join([without_graphs(item.text) for item in (*every, whole)])
         return judge(data, shapes.whole)
     screen = Screen(shapes, engine)
-    violations = check_rules(shapes, store, report, large)
-    if not shards:
-        violations |= screen.violations(described + without_graphs(whole.text))
+    if len(shards) < 2:
+        texts = [item.text for shard in shards for item in shard.nanopublications]
+        return screen.violations(ntriples(descriptions) + without_graphs("".join([*texts, whole.text])))
+    violations = screen.violations(ntriples(descriptions) + without_graphs(whole.text))
+    described: dict[str, list[Quad]] = {}
+    for quad in descriptions:
+        described.setdefault(quad[1].partition("#")[0].strip("<>"), []).append(quad)
+    size = sources.project.shard
     for shard in shards:
-        data = described + "".join([without_graphs(item.text) for item in shard.nanopublications])
-        violations |= screen.violations(data)
+        claims = sources.claims[shard.number * size : (shard.number + 1) * size]
+        named = {sources.project.entity(name) for claim in claims for name in claim.entities()}
+        named |= {sources.project.article(claim.article) for claim in claims}
+        beside = ntriples(quad for name in sorted(named) for quad in described.get(name, ()))
+        texts = [item.text for item in shard.nanopublications]
+        violations |= screen.violations(beside + without_graphs("".join(texts)))
     return violations

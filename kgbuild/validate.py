@@ -191,11 +191,16 @@ def setwise(select: str, target: str) -> str:
     return f"{select[: found.start()]}SELECT DISTINCT {found[1]} WHERE {{ {inner}{select[found.end() :]}"
 
 
-def check_rules(shapes: Shapes, store: Store, report: Report, whole: Store | None = None) -> set[Violation]:
-    """Run every whole-graph rule on the store; those that may look at large datasets on the `whole`."""
+def check_rules(
+    shapes: Shapes, store: Store, report: Report, whole: Store | None = None, *, claims: bool = False
+) -> set[Violation]:
+    """Run every whole-graph rule on the store, and those that may look at large tables on the `whole`.
+
+    Where these hold `claims`, that is every rule.
+    """
     found: set[Violation] = set()
     for rule in shapes.rules:
-        asked = whole if whole is not None and looks_beyond_claims(rule) else store
+        asked = whole if whole is not None and (claims or looks_beyond_claims(rule)) else store
         found |= _violations(rule, shapes, asked, report)
     return found
 

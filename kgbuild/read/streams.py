@@ -29,7 +29,7 @@ FORMS = ("csv", "tsv", "jsonl", "parquet")
 ENDINGS = (*(f".{form}{packed}" for form in FORMS[:3] for packed in ("", ".gz", ".zst")), ".parquet")
 """How the names of tables end."""
 _LISTS = frozenset({Kind.REFERENCES, Kind.TEXTS, Kind.INTEGERS, Kind.ADDRESSES, Kind.LOCALIZED_LIST})
-_NESTED = frozenset({Kind.OBJECT, Kind.QUANTITY, Kind.QUALIFIERS, Kind.LOCALIZED, Kind.LOCALIZED_LIST})
+_NESTED = frozenset({Kind.RECORD, Kind.OBJECT, Kind.QUANTITY, Kind.QUALIFIERS, Kind.LOCALIZED, Kind.LOCALIZED_LIST})
 _CELL = re.compile(r'"((?:[^"]|"")*)"(?=,|$)|([^,"]*)(?=,|$)')
 
 
@@ -106,6 +106,12 @@ class Table:
             yield Batch(self.path, self.form, heading, tuple(rows))
         if not seen and not report.has_errors:
             report.add("KG108", "the table has no heading", Span(self.path))
+
+    def first(self, fields: tuple[Field, ...], size: int, report: Report) -> tuple[Batch | None, bool]:
+        """Return the first rows, at most `size`, and whether more follow."""
+        batches = self.batches(fields, size, report)
+        batch = next(batches, None)
+        return batch, next(batches, None) is not None
 
     def count(self) -> int:
         """Count the rows, nearly: line breaks in cells count as well."""
