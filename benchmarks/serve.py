@@ -1,7 +1,9 @@
 """Serve 250k triples with kgbuild and its peers, and measure them with wrk: `python benchmarks/serve.py`.
 
-Peers that are not installed are left out by name. Further: `--abuse SECONDS` attacks kgbuild beside a client that
-behaves; `--schemathesis` checks every operation of the OpenAPI description; `--start` times the start on the article.
+All servers run at once and are asked in turn, round after round; what is printed are medians, and medians of the ratios
+of each round. Peers that are not installed are left out by name. Further: `--abuse SECONDS` attacks kgbuild beside a
+client that behaves; `--schemathesis` checks every operation of the OpenAPI description; `--start` times the start on the
+article.
 
     pip install oxigraph rdflib-endpoint schemathesis; apt-get install virtuoso-opensource-7 wrk
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import re
 import shutil
 import socket
@@ -20,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,9 +36,23 @@ from test_server_remote import VIRTUOSO, answers, free_port
 from kgbuild.store import OxigraphStore
 
 COPIES = 14
-SECONDS = 5
+SECONDS = 3
+ROUNDS = 5
 BASE = "https://w3id.org/magnesium-rls/"
-SELECT = 'SELECT ?s ?label ("%d" AS ?n) WHERE { ?s <http://www.w3.org/2000/01/rdf-schema#label> ?label } LIMIT 10'
+RDFS, KGB = "http://www.w3.org/2000/01/rdf-schema#", "https://w3id.org/kgbuild/ns#"
+SELECT = f'SELECT ?s ?label ("%d" AS ?n) WHERE {{ ?s <{RDFS}label> ?label }} LIMIT 10'
+"""The lightest query that gives ten rows: what is measured is the server around it."""
+JOIN = f"""\
+PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> PREFIX rdfs: <{RDFS}> PREFIX kgb: <{KGB}>
+PREFIX np: <http://www.nanopub.org/nschema#> PREFIX npx: <http://purl.org/nanopub/x/>
+PREFIX prov: <http://www.w3.org/ns/prov#> PREFIX skos: <http://www.w3.org/2004/02/skos/core#>
+SELECT ?claim ?statement ?certainty ?polarity ?source ?sentence ("%d" AS ?n) WHERE {{
+  ?claim rdf:subject <{BASE}id/magnesium> ; rdfs:label ?statement ; kgb:certainty/skos:notation ?certainty ;
+    kgb:polarity/skos:notation ?polarity .
+  ?np npx:introduces ?claim ; np:hasAssertion ?assertion .
+  ?assertion prov:wasAttributedTo ?source ; prov:wasDerivedFrom/kgb:sentenceNumber ?sentence
+}} LIMIT 10"""
+"""What people ask: claims about a thing, with certainty, polarity and source."""
 CHANGING = """\
 local before, after = "%s", "%s"
 local count = %d
@@ -82,6 +100,7 @@ def oxigraph(dump: Path, folder: Path) -> Iterator[str]:
     """Serve with `oxigraph serve-read-only` from disk, the union as default graph."""
     program = str(Path(sys.executable).with_name("oxigraph"))
     subprocess.run([program, "load", "-l", str(folder), "-f", str(dump)], check=True, capture_output=True)
+    subprocess.run([program, "optimize", "-l", str(folder)], check=True, capture_output=True)
     port = free_port()
     command = [program, "serve-read-only", "-l", str(folder), "-b", f"127.0.0.1:{port}", "--union-default-graph"]
     with peer(command, port):
@@ -108,52 +127,86 @@ def virtuoso(dump: Path, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/sparql"
 
 
-def measure(url: str, *, changing: bool, folder: Path) -> tuple[float, str]:
-    """Return requests per second and the 99th percentile of the time to answer, over 8 connections."""
-    before, after = (quote(part) for part in SELECT.split("%d"))
+@dataclass(frozen=True)
+class Case:
+    """What is asked: a query with a place for a number, which changes each time or never."""
+
+    name: str
+    query: str
+    changing: bool
+
+
+CASES = (
+    Case("light, each new", SELECT, changing=True),
+    Case("join, each new", JOIN, changing=True),
+    Case("light, repeated", SELECT, changing=False),
+)
+LIMITS = {
+    ("light, each new", "oxigraph"): 0.5,
+    ("join, each new", "oxigraph"): 0.5,
+    ("light, repeated", "oxigraph"): 1.5,
+    ("light, each new", "rdflib-endpoint"): 4,
+    ("join, each new", "rdflib-endpoint"): 4,
+}
+
+
+def measure(url: str, case: Case, folder: Path) -> tuple[float, float]:
+    """Return requests per second and the 99th percentile of the time to answer in milliseconds, over 8 connections."""
+    before, after = (quote(part) for part in case.query.split("%d"))
     path = re.sub(r"^http://[^/]+", "", url)
     script = folder / "wrk.lua"
     script.write_text(CHANGING % (f"{path}?query={before}", after, int(time.time() * 1000) % 10**9))
-    command = ["wrk", "-t1", "-c8", f"-d{SECONDS}s", "--latency"]
-    if changing:
+    command = ["wrk", "-t1", "-c8", f"-d{SECONDS}s", "--timeout", "30s", "--latency"]
+    if case.changing:
         command += ["-s", str(script), url]
     else:
         command += ["-H", "Accept: application/sparql-results+json", f"{url}?query={before}7{after}"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in out:
+    if "Non-2xx" in out or "Socket errors" in out:
         raise RuntimeError(out)
-    rate, late = re.search(r"Requests/sec:\s*([\d.]+)", out), re.search(r"99%\s+(\S+)", out)
+    rate, late = re.search(r"Requests/sec:\s*([\d.]+)", out), re.search(r"99%\s+([\d.]+)(\w+)", out)
     assert rate is not None
     assert late is not None
-    return float(rate[1]), late[1]
+    return float(rate[1]), float(late[1]) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[late[2]]
 
 
-def compare(project: Path) -> None:
-    """Print a table of kgbuild and its peers."""
+def compare(project: Path, rounds: int) -> None:
+    """Print a table of kgbuild and its peers, and the ratios to them."""
     dump = enlarge(project)
-    print(f"{len(dump.read_bytes().splitlines()):,} quads, a SELECT of 10 rows, 8 connections")
-    print(f"{'server':<20}{'each query new':>16}{'p99':>10}{'one query':>12}{'p99':>10}")
-    with serving(project) as server:
-        show("kgbuild serve", f"{server.url}sparql", project)
-    cases: list[tuple[str, Callable[[Path, Path], contextlib.AbstractContextManager[str]]]] = [
-        ("oxigraph (disk)", oxigraph),
-        ("rdflib-endpoint", rdflib_endpoint),
-        ("Virtuoso", virtuoso),
-    ]
-    for name, start in cases:
-        folder = Path(tempfile.mkdtemp(dir=project))
-        try:
-            with start(dump, folder) as url:
-                show(name, url, folder)
-        except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
-            print(f"{name:<20}left out: {str(error)[:90]}")
+    print(f"{len(dump.read_bytes().splitlines()):,} quads, 8 connections, {os.cpu_count()} cores,", end=" ")
+    print(f"{rounds} rounds of {SECONDS} s each, load {os.getloadavg()[0]:.1f} at the start")
+    peers: dict[str, Callable[[Path, Path], contextlib.AbstractContextManager[str]]] = {
+        "oxigraph": oxigraph,
+        "rdflib-endpoint": rdflib_endpoint,
+        "Virtuoso": virtuoso,
+    }
+    with contextlib.ExitStack() as running:
+        urls = {"kgbuild": f"{running.enter_context(serving(project)).url}sparql"}
+        for name, start in peers.items():
+            folder = Path(tempfile.mkdtemp(dir=project))
+            try:
+                urls[name] = running.enter_context(start(dump, folder))
+            except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+                print(f"{name} is left out: {str(error)[:90]}")
+        for case in CASES:
+            measured = [{name: measure(url, case, project) for name, url in urls.items()} for _ in range(rounds)]
+            show(case, measured)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
-def show(name: str, url: str, folder: Path) -> None:
-    """Print the line of one server."""
-    new, new_late = measure(url, changing=True, folder=folder)
-    same, same_late = measure(url, changing=False, folder=folder)
-    print(f"{name:<20}{new:>16,.0f}{new_late:>10}{same:>12,.0f}{same_late:>10}", flush=True)
+def show(case: Case, measured: list[dict[str, tuple[float, float]]]) -> None:
+    """Print what was measured in one case: medians, and medians of the ratio in each round."""
+    print(
+        f"\n{case.name:<20}{'requests/s':>12}{'p99 ms':>10}{'kgbuild / it':>14}{'lowest':>8}{'highest':>8}{'limit':>8}"
+    )
+    for name in measured[0]:
+        rate, late = (statistics.median(found[name][place] for found in measured) for place in (0, 1))
+        print(f"{name:<20}{rate:>12,.0f}{late:>10.1f}", end="")
+        if name != "kgbuild":
+            ratios = sorted(found["kgbuild"][0] / found[name][0] for found in measured)
+            limit = LIMITS.get((case.name, name), "")
+            print(f"{statistics.median(ratios):>14.2f}{ratios[0]:>8.2f}{ratios[-1]:>8.2f}{limit:>8}", end="")
+        print(flush=True)
 
 
 ATTACKS = (
@@ -240,6 +293,7 @@ def main() -> None:
     given.add_argument("--abuse", type=int, metavar="SECONDS")
     given.add_argument("--schemathesis", action="store_true")
     given.add_argument("--start", action="store_true")
+    given.add_argument("--rounds", type=int, default=ROUNDS)
     options = given.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         project = built_project(Path(folder))
@@ -250,7 +304,7 @@ def main() -> None:
         if options.schemathesis:
             schemathesis(project)
         if not (options.abuse or options.schemathesis or options.start):
-            compare(project)
+            compare(project, options.rounds)
 
 
 if __name__ == "__main__":
