@@ -2,8 +2,7 @@
 
 All servers run at once and are asked in turn, round after round; what is printed are medians, and medians of the ratios
 of each round. Peers that are not installed are left out by name. Further: `--abuse SECONDS` attacks kgbuild beside a
-client that behaves; `--schemathesis` checks every operation of the OpenAPI description; `--start` times the start on the
-article.
+client that behaves; `--schemathesis` checks every operation of the OpenAPI description; `--start` times the start.
 
     pip install oxigraph rdflib-endpoint schemathesis; apt-get install virtuoso-opensource-7 wrk
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from binascii import a2b_qp
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, TABLES, Syntax, by_extension, choose
 from kgbuild.server.replies import answer, problem
 from kgbuild.server.settings import NOTICE
-from kgbuild.store import holds, tokens
+from kgbuild.store import holds
 from kgbuild.terms import is_iri
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ class Question:
 
 
 _LAYOUT: Final = re.compile(r"\s\s|[^\S ]")
+_WORD: Final = re.compile(
+    r"#[^\n]*|((?:<[^<>\"{}|^`\\\s]*>|\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*'''"
+    r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s#\"'<\\]+|\\.|[<\"'\\])+)",
+    re.DOTALL,
+)
+"""A comment, or all that stands between white space and comments: IRIs, strings, escaped and other characters."""
 
 
 def normalise(sparql: str) -> str:
@@ -70,14 +77,7 @@ def normalise(sparql: str) -> str:
     """
     if not _LAYOUT.search(sparql):
         return sparql.strip()
-    kept: list[str] = []
-    for token in tokens(sparql):
-        if token.startswith("#") or token.isspace():
-            if kept and kept[-1] != " ":
-                kept.append(" ")
-        else:
-            kept.append(token)
-    return "".join(kept).strip()
+    return " ".join(filter(None, _WORD.findall(sparql)))
 
 
 def is_lasting(sparql: str) -> bool:
@@ -136,7 +136,19 @@ def _fields(data: bytes) -> list[tuple[str, str]]:
 
 
 def _decoded(data: bytes) -> str:
-    return unquote_to_bytes(data.replace(b"+", b" ")).decode("utf-8")
+    """Decode a name or value of a form; where all is well-formed by the decoder of mail, which differs but in its sign.
+
+    >>> _decoded(b"a+%C3%A9=%3D%2B"), _decoded(b"100%")
+    ('a é==+', '100%')
+    """
+    data = data.replace(b"+", b" ")
+    if b"%" in data:
+        odd = b"\n" in data or b"\r" in data or _BROKEN.search(data)
+        data = unquote_to_bytes(data) if odd else a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"="))
+    return data.decode("utf-8")
+
+
+_BROKEN: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def _question(fields: list[tuple[str, str]]) -> Question:
