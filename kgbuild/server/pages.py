@@ -51,7 +51,7 @@ def answer_page(query: str, body: bytes) -> bytes:
     else:
         heads, rows = document["head"]["vars"], document["results"]["bindings"]
     cells = [[_cell(row.get(head)) for head in heads] for row in rows[:ROWS]]
-    return render("sparql.html", query=query, heads=heads, rows=cells, total=len(rows))
+    return render("sparql.html", query=query, heads=heads, rows=cells, total=len(rows), workbench=False)
 
 
 def _cell(term: dict[str, Any] | None) -> tuple[str, str]:
