@@ -111,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--engine", choices=("auto", "pyshacl"), default="auto", help=engines)
         texts = "local copy of an article's text, to verify its anchors"
         made.add_argument("--text", metavar="[ARTICLE=]FILE", action="append", default=[], help=texts)
-        jobs = "processes for large datasets (default: one for each processor)"
+        jobs = "processes for large tables (default: one for each processor)"
         made.add_argument("--jobs", type=_count, metavar="N", help=jobs)
         made.add_argument("--timings", action="store_true", help="print where the time goes")
     build.add_argument("--force", action="store_true", help="build even when nothing changed")

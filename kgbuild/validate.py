@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pyoxigraph as ox
 
@@ -23,6 +24,9 @@ from kgbuild.sources import Sources
 from kgbuild.store import QuerySyntaxError, Solutions, Store
 from kgbuild.terms import DCTERMS, KGB, NP, OA, RDFS, SH, SSSOM, compress
 
+if TYPE_CHECKING:
+    import rdflib
+
 Description = dict[str, list[ox.NamedNode | ox.BlankNode | ox.Literal]]
 ENGINES = ("auto", "pyshacl")
 _TIERS = (*VERDICT_FIELDS, *RECORD_FIELDS, *STATEMENT_FIELDS, *DATASET_FIELDS)
@@ -31,6 +35,7 @@ _OF_ARTICLES = frozenset(
     {f"{KGB}{name}" for name in ("Article", "Claim", "Section", "Sentence")}
     | {*KINDS.values(), f"{OA}TextPositionSelector", f"{NP}Nanopublication", f"{SSSOM}Mapping"}
 )
+_FEW = 10_000  # candidates; where there are more, looking at everything is as fast
 _SEVERITIES = {"Violation": Severity.ERROR, "Warning": Severity.WARNING, "Info": Severity.NOTE}
 
 
@@ -59,10 +64,21 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A whole-graph rule: the shape it belongs to and its set-wise query."""
+    """A whole-graph rule: the shape it belongs to, its target and its SELECT.
+
+    `candidates` is a query that finds quickly all that the SELECT may find: values of some of the SELECT's variables;
+    what it does not give is no violation.
+    """
 
     shape: str
-    sparql: str
+    target: str
+    select: str
+    prologue: str = ""
+    candidates: str = ""
+
+    def sparql(self, found: Solutions | None = None) -> str:
+        """Return the query over all focus nodes, or over the candidates found."""
+        return self.prologue + setwise(self.select, self.target, "" if found is None else values_of(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +135,16 @@ def load_shapes(sources: tuple[Source, ...], report: Report | None = None) -> Sh
             body = by_subject.get(str(constraint), {})
             prologue = "".join(_declared(by_subject, body.get(SH + "prefixes", ())))
             target = _target(values)
+            select, candidates = (_text(body, name) for name in (SH + "select", KGB + "candidates"))
             try:
-                select = setwise(next((term.value for term in body.get(SH + "select", ())), ""), target)
+                setwise(select, target)
             except ValueError as error:
                 _cannot_run(described[iri], str(error), report)
                 continue
             if not target:
                 _cannot_run(described[iri], "the shape has no target", report)
                 continue
-            rules.append(Rule(iri, prologue + select))
+            rules.append(Rule(iri, target, select, prologue, candidates))
             if not described[iri].message:
                 described[iri] = _with_message(described[iri], one(str(constraint), SH + "message"))
     local = [triple for triple in triples if triple.predicate.value != SH + "sparql"]
@@ -139,6 +156,10 @@ def load_shapes(sources: tuple[Source, ...], report: Report | None = None) -> Sh
         rules=tuple(sorted(rules, key=lambda rule: rule.shape)),
         place=Span(own[0]) if own else None,
     )
+
+
+def _text(body: Description, predicate: str) -> str:
+    return next((term.value for term in body.get(predicate, ())), "")
 
 
 def _cannot_run(shape: Shape, why: str, report: Report) -> None:
@@ -176,8 +197,8 @@ def _target(values: Description) -> str:
     return " UNION ".join(parts)
 
 
-def setwise(select: str, target: str) -> str:
-    """Turn the SELECT of a constraint into one over all focus nodes of a target.
+def setwise(select: str, target: str, first: str = "") -> str:
+    """Turn the SELECT of a constraint into one over all focus nodes of a target; `first` stands before all patterns.
 
     Sound for plain bodies only: the shapes' tests compare it with pySHACL, focus node by focus node.
 
@@ -187,8 +208,18 @@ def setwise(select: str, target: str) -> str:
     found = re.search(r"SELECT\s+(?:DISTINCT\s+)?(.*?)\s*(?:WHERE\s*)?\{", select, re.DOTALL | re.IGNORECASE)
     if found is None:
         raise ValueError("it is no SELECT query")
-    inner = f"{{ SELECT DISTINCT $this WHERE {{ {target} }} }}"
+    inner = f"{first}{{ SELECT DISTINCT $this WHERE {{ {target} }} }}"
     return f"{select[: found.start()]}SELECT DISTINCT {found[1]} WHERE {{ {inner}{select[found.end() :]}"
+
+
+def values_of(found: Solutions) -> str:
+    """Write solutions as a VALUES block.
+
+    >>> values_of(Solutions(("value",), ((ox.NamedNode("v:"),), (None,))))
+    'VALUES (?value) { (<v:>) (UNDEF) } '
+    """
+    rows = ["(" + " ".join("UNDEF" if term is None else str(term) for term in row) + ")" for row in found.rows]
+    return f"VALUES ({' '.join(f'?{name}' for name in found.variables)}) {{ {' '.join(rows)} }} "
 
 
 def check_rules(
@@ -211,14 +242,23 @@ def looks_beyond_claims(rule: Rule) -> bool:
     The statements of a dataset only ever describe themselves, so a rule about claims, sentences or mappings finds the
     same without them, unless it names them.
     """
-    target, _, body = rule.sparql.partition(" } } ")
-    classes = re.findall(r"subClassOf>\* <([^>]+)>", target)
-    return not classes or not _OF_ARTICLES.issuperset(classes) or "DatasetStatement" in body
+    classes = re.findall(r"subClassOf>\* <([^>]+)>", rule.target)
+    others = len(classes) < len(rule.target.split(" UNION "))
+    return others or not _OF_ARTICLES.issuperset(classes) or "DatasetStatement" in rule.select
 
 
 def _violations(rule: Rule, shapes: Shapes, store: Store, report: Report) -> set[Violation]:
+    found = None
     try:
-        answer = store.query(rule.sparql)
+        if rule.candidates:
+            answer = store.query(rule.prologue + rule.candidates)
+            if not isinstance(answer, Solutions):
+                _cannot_run(shapes.described[rule.shape], "its kgb:candidates is no SELECT query", report)
+                return set()
+            if not answer.rows:
+                return set()
+            found = answer if len(answer.rows) <= _FEW else None
+        answer = store.query(rule.sparql(found))
     except QuerySyntaxError as error:
         _cannot_run(shapes.described[rule.shape], str(error), report)
         return set()
@@ -269,11 +309,10 @@ def judge(ntriples: str, shapes: str) -> set[Violation]:
     from pyshacl import validate
     from pyshacl.errors import ReportableRuntimeError
 
-    data = rdflib.Graph().parse(data=ntriples, format="nt")
-    laws = rdflib.Graph().parse(data=shapes, format="nt")
+    data, laws = _as_written(ntriples), _as_written(shapes)
     try:
         _, results, _ = validate(data, shacl_graph=laws, advanced=False, allow_warnings=False)
-    except (ReportableRuntimeError, ValueError, re.error) as error:
+    except (ReportableRuntimeError, ValueError, ArithmeticError, re.error) as error:
         raise BrokenShapesError(str(error).split("\n")[0]) from error
     if not isinstance(results, rdflib.Graph):
         raise BrokenShapesError(str(getattr(results, "message", results)).split("\n")[0])
@@ -287,6 +326,18 @@ def judge(ntriples: str, shapes: str) -> set[Violation]:
         Violation(*(value(node, name) for name in ("sourceShape", "focusNode", "resultPath", "value")))
         for node in results.subjects(rdflib.RDF.type, sh.ValidationResult)
     }
+
+
+def _as_written(ntriples: str) -> rdflib.Graph:
+    """Read triples with literals as they are written: rdflib would make `"01"^^xsd:integer` a `"1"`."""
+    import rdflib
+
+    usual = rdflib.NORMALIZE_LITERALS
+    rdflib.NORMALIZE_LITERALS = False
+    try:
+        return rdflib.Graph().parse(data=ntriples, format="nt")
+    finally:
+        rdflib.NORMALIZE_LITERALS = usual
 
 
 @dataclass(frozen=True, slots=True)
