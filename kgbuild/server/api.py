@@ -59,12 +59,16 @@ async def respond(
     _, _, rest = path.partition("/")
     kind, _, key = rest.partition("/")
     if kind == "openapi.json":
-        return _json(request, describe(snapshot.project, snapshot.queries, address), snapshot)
+        return _json(request, _description(snapshot, address), snapshot)
     if kind in {"", "index.html"} and not key:
         from kgbuild.server.pages import render
 
-        document = describe(snapshot.project, snapshot.queries, address)
-        return answer(request, render("api.html", document=document), HTML.media_type, _tag(snapshot, "api"))
+        return answer(
+            request,
+            render("api.html", document=_description(snapshot, address)),
+            HTML.media_type,
+            _tag(snapshot, "api"),
+        )
     if kind == "query" and key:
         return await _query(request, key, snapshot, endpoint, records)
     if kind == "search" and not key:
@@ -72,6 +76,16 @@ async def respond(
     if kind in {"entity", "claim"} and key:
         return await _record(request, kind, key.removesuffix(".json"), snapshot, records)
     raise RefusedError(404, "there is nothing at this address; the interface is described at api/openapi.json")
+
+
+def _description(snapshot: Snapshot, address: str) -> dict[str, Any]:
+    return describe(snapshot.project, snapshot.queries, address, _first(snapshot, "id/"), _first(snapshot, "claim/"))
+
+
+def _first(snapshot: Snapshot, place: str) -> str:
+    """Return the name of the first thing that has a file below a place, or nothing."""
+    found = (path for path in snapshot.sums if path.startswith(place) and path.endswith(".ttl"))
+    return next(found, "").removeprefix(place).removesuffix(".ttl")
 
 
 def _tag(snapshot: Snapshot, *parts: str) -> str:
