@@ -30,6 +30,7 @@ from urllib.parse import quote
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from servers import Server, built_project, serving, until
+from test_server_clients import REFUSALS
 from test_server_limits import ENDLESS, memory
 from test_server_remote import VIRTUOSO, answers, free_port
 
@@ -325,6 +326,7 @@ def schemathesis(project: Path) -> bool:
     with serving(project) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}api/openapi.json"]
         options = ["--url", server.url.rstrip("/"), "--max-examples", "20", "--no-color"]
+        (project / "schemathesis.toml").write_text(REFUSALS)
         return subprocess.run([*command, *options], check=False, cwd=project).returncode == 0
 
 

@@ -77,7 +77,6 @@ class Serving:
     pool: Pool
     endpoint: Endpoint
     resources: Resources
-    records: api.Records
     users: int = 0
     retired: bool = False
 
@@ -168,7 +167,7 @@ class Application:
 
     async def _open(self) -> Serving:
         snapshot = await asyncio.to_thread(Snapshot.open, self.project, self.build)
-        pool = Pool(snapshot.folder, self.settings.limits, self.project.prefixes, self.turns, self.services)
+        pool = Pool(snapshot.folder, self.settings.limits, self.project, self.turns, self.services)
         if self.remote is None:
             await pool.start(self.settings.workers)
         return Serving(
@@ -176,7 +175,6 @@ class Application:
             pool=pool,
             endpoint=Endpoint(self._ask, snapshot.digest, self.answers, self.settings.limits.body),
             resources=Resources(snapshot, self.prefix, self.files),
-            records=api.Records(snapshot),
         )
 
     async def _look(self) -> None:
@@ -210,7 +208,8 @@ class Application:
                 break
             serving.users += 1
             try:
-                reply = await (self.remote or serving.pool).ask(job, client)
+                asked = self.remote if self.remote and not job.task else serving.pool
+                reply = await asked.ask(job, client)
                 self.metrics.queries[reply.status] += 1
                 return reply
             except GoneError:
@@ -346,7 +345,7 @@ class Application:
         if path == "graph-store" or path.startswith("graph/"):
             return await graphs.respond(request, path, serving.endpoint, self.project)
         if path.startswith("api/") or path == "api":
-            return await api.respond(request, path, serving.snapshot, serving.endpoint, serving.records, self.address)
+            return await api.respond(request, path, serving.snapshot, serving.endpoint, self.address)
         found = serving.resources.respond(request, path)
         if found is None:
             found = await graphs.describe(request, path, serving.endpoint, self.project)

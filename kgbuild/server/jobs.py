@@ -35,7 +35,8 @@ _LEAST: Final = {"application/sparql-results+json": 3, "application/sparql-resul
 class Job:
     """A query to evaluate; formats are media types, of which the one that fits the kind of answer is used.
 
-    `default` and `named` are the graphs of its dataset; None is the union of all graphs, with all of them by name.
+    `default` and `named` are the graphs of its dataset; None is the union of all graphs, with all of them by name. With
+    a `task` it is not a query but something to look up in the build, and `query` is the JSON that says what.
     """
 
     query: str
@@ -43,6 +44,7 @@ class Job:
     graph: str = "text/turtle"
     default: tuple[str, ...] | None = None
     named: tuple[str, ...] | None = None
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ def pack_job(job: Job) -> bytes:
     >>> job = Job("ASK {}", default=("http://a/",)); read_job(pack_job(job)) == job
     True
     """
-    return _pack(_written(job.results, job.graph, job.default, job.named), job.query.encode("utf-8", "surrogatepass"))
+    head = _written(job.results, job.graph, job.default, job.named, job.task)
+    return _pack(head, job.query.encode("utf-8", "surrogatepass"))
 
 
 def read_job(message: bytes) -> Job:

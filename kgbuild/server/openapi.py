@@ -22,6 +22,7 @@ _KINDS: Final[dict[str, Schema]] = {
     "integer": {"type": "integer", "minimum": 1 - 10**18, "maximum": 10**18 - 1},
     "decimal": {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"},
 }
+_FAULTS: Final = (400, 404, 405, 422, 503, 504, 507)
 _TEXTS: Final = ("iri", "id", "statement", "certainty", "modality", "polarity", "basis")
 
 
@@ -137,7 +138,10 @@ def _body(schema: str) -> Schema:
 
 
 def _faults() -> Schema:
-    return {str(status): {"$ref": "#/components/responses/Problem"} for status in (400, 404, 405, 422, 503, 504, 507)}
+    found: Schema = {str(status): {"$ref": "#/components/responses/Problem"} for status in _FAULTS}
+    for status, words in ((414, "the address is too long"), (431, "the headers are too long")):
+        found[str(status)] = {"description": words, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    return found
 
 
 def _problem() -> Schema:

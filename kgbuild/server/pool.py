@@ -8,9 +8,10 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
+from kgbuild.project import Project
 from kgbuild.server.jobs import Job, Messages, Reply, pack_job, read_reply
 from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
@@ -40,11 +41,12 @@ class Worker(asyncio.Protocol):
         self.alive = True
 
     @classmethod
-    async def start(cls, folder: int, limits: Limits, prefixes: Mapping[str, str], *, services: bool) -> Worker:
+    async def start(cls, folder: int, limits: Limits, project: Project, *, services: bool) -> Worker:
         """Start a process over the build whose folder is open as a file descriptor, and wait until it is ready."""
         settings = {
             "folder": folder, "memory": limits.memory, "seconds": limits.seconds, "rows": limits.rows,
-            "bytes": limits.bytes, "prefixes": dict(prefixes), "services": services,
+            "bytes": limits.bytes, "services": services, "prefixes": project.prefixes,
+            "base": project.base, "languages": project.fallback,
         }  # fmt: skip
         ours, theirs = socket.socketpair()
         with theirs:
@@ -162,11 +164,11 @@ class Pool:
         self,
         folder: int,
         limits: Limits,
-        prefixes: Mapping[str, str],
+        project: Project,
         turns: Turns,
         services: Services | None = None,
     ) -> None:
-        self.folder, self.limits, self.prefixes, self.turns = os.dup(folder), limits, prefixes, turns
+        self.folder, self.limits, self.project, self.turns = os.dup(folder), limits, project, turns
         self.services = services
         self.idle: list[Worker] = []
         self.starting: set[asyncio.Task[None]] = set()
@@ -193,7 +195,7 @@ class Pool:
             task.exception()
 
     async def _start(self) -> None:
-        worker = await Worker.start(self.folder, self.limits, self.prefixes, services=self.services is not None)
+        worker = await Worker.start(self.folder, self.limits, self.project, services=self.services is not None)
         if self.closed:
             await worker.stop()
         else:
@@ -201,7 +203,7 @@ class Pool:
 
     async def ask(self, job: Job, client: str) -> Reply:
         """Evaluate a job within the limits: `busy` if too many wait, `time` or `memory` if its worker was ended."""
-        if self.services is not None:
+        if self.services is not None and not job.task:
             try:
                 job = replace(job, query=self.services.rewrite(job.query))
             except NotAllowedError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
 from binascii import a2b_qp
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 import pyoxigraph as ox
@@ -215,10 +216,10 @@ class Endpoint:
 
     async def find(self, job: Job, client: str) -> tuple[Reply, str]:
         """Return what became of a job, and the tag of its answer where it may be kept."""
-        if len(job.query) > _NORMALISED or not is_lasting(job.query):
+        if len(job.query) > _NORMALISED or not (job.task or is_lasting(job.query)):
             return await self.ask(job, client), ""
-        text = normalise(job.query)
-        key = (self.digest, text, job.results, job.graph, job.default, job.named)
+        text = job.query if job.task else normalise(job.query)
+        key = (self.digest, text, job.results, job.graph, job.default, job.named, job.task)
         tag = hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:32]
         kept = self.cache.get(key)
         if kept is not None:
@@ -227,6 +228,13 @@ class Endpoint:
         if reply.status in {"ok", "syntax", "service", "media", "size"}:
             self.cache.put(key, Kept(reply))
         return reply, tag
+
+    async def look_up(self, task: str, given: object, client: str) -> Any:
+        """Return what the build says of something, or None; raise what the client is told where it cannot be had."""
+        reply, _ = await self.find(Job(json.dumps(given), task=task), client)
+        if reply.status != "ok":
+            raise refusal(reply)
+        return json.loads(reply.body)
 
     async def _once(self, key: object, job: Job, client: str) -> Reply:
         """Ask a job once, however many wait for it; where the client of the one that asked goes away, the next asks."""

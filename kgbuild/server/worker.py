@@ -14,10 +14,13 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyoxigraph as ox
 
 from kgbuild.server.jobs import Job, Messages, Reply, evaluate, pack_reply, read_job
+from kgbuild.server.lookup import Lookup
+from kgbuild.store import OxigraphStore
 
 NICENESS = 2
 _PART = 1 << 18
@@ -37,18 +40,30 @@ def main() -> None:
     except OSError as error:
         server.sendall(pack_reply(Reply("gone", message=str(error))))
         return
+    lookup = Lookup(OxigraphStore(store), settings["base"], settings["prefixes"], tuple(settings["languages"]))
     _confine(settings["memory"], services=settings["services"])
     gc.freeze()
     server.sendall(pack_reply(Reply("ready")))
     while (job := _receive(server)) is not None:
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, settings["seconds"] + 1)
-        reply = evaluate(
-            store, job, settings["prefixes"], settings["rows"], settings["bytes"], services=settings["services"]
-        )
+        reply = _reply(store, lookup, job, settings)
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, 0)
         server.sendall(pack_reply(reply))
+
+
+def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) -> Reply:
+    if not job.task:
+        return evaluate(
+            store, job, settings["prefixes"], settings["rows"], settings["bytes"], services=settings["services"]
+        )
+    try:
+        return Reply("ok", lookup.answer(job.task, job.query), "application/json")
+    except (OSError, RuntimeError) as error:
+        return Reply("storage", message=str(error))
+    except ValueError as error:
+        return Reply("syntax", message=str(error))
 
 
 def _receive(server: socket.socket) -> Job | None:
