@@ -96,6 +96,33 @@ def test_a_query_whose_client_has_gone_stops(built: Path) -> None:
         assert until(lambda: "kgbuild_running 0.0" in server.ask("-/metrics").text)
 
 
+def test_clients_that_leave_quick_queries_cost_no_worker(built: Path) -> None:
+    with serving(built) as server:
+        assert until(lambda: len(children(server.process.pid)) == 2)
+        before = set(children(server.process.pid))
+        for number in range(20):
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                query = urlencode({"query": f"ASK {{ ?s ?p {number} }}"})
+                client.sendall(f"GET /sparql?{query} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                time.sleep(0.01)
+        assert until(lambda: "kgbuild_running 0.0" in server.ask("-/metrics").text)
+        assert before & set(children(server.process.pid))
+
+
+def test_the_next_asks_where_the_first_of_two_goes_away(built: Path) -> None:
+    slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?b ?f . FILTER(STRLEN(STR(?c)) > STRLEN(STR(?f)) + 1000) }"
+    request = f"GET /sparql?{urlencode({'query': slow})} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with serving(built, "--timeout", "1") as server:
+        first = socket.create_connection(("127.0.0.1", server.port))
+        first.sendall(request)
+        assert until(lambda: "kgbuild_running 1.0" in server.ask("-/metrics").text)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as second:
+            second.sendall(request)
+            time.sleep(0.2)
+            first.close()
+            assert second.recv(12) in {b"HTTP/1.1 504", b"HTTP/1.1 200"}
+
+
 @pytest.mark.parametrize(
     ("query", "accept"),
     [
