@@ -365,7 +365,7 @@ class Application:
             return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
         if path == "-/ready":
             pool = self.current.pool if self.current else None
-            ready = pool is not None and bool(self.remote or pool.idle or pool.running)
+            ready = pool is not None and bool(self.remote or pool.workers)
             return Response(
                 "ready\n" if ready else "not ready\n",
                 200 if ready else 503,

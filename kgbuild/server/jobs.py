@@ -1,6 +1,7 @@
 """What the server asks of a worker process, and what it gets back: messages, and the evaluation itself.
 
-A worker holds one store, read-only. A message is two lengths, a JSON array and a body of bytes.
+A worker holds one store, read-only. A message is a number, two lengths, a JSON array and a body
+of bytes; a reply has the number of its job.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import pyoxigraph as ox
 
 from kgbuild.store import names_dataset, sorted_triples, syntax_error, tokens, uses_service
 
-HEAD: Final = struct.Struct(">II")
-"""The lengths of the JSON and of the body of a message, in bytes."""
+HEAD: Final = struct.Struct(">III")
+"""The number of a message, and the lengths of its JSON and of its body in bytes."""
 
 RESULT_FORMATS: Final = {
     "application/sparql-results+json": ox.QueryResultsFormat.JSON,
@@ -72,23 +73,28 @@ def _read(head: bytes) -> tuple[Any, ...]:
     return tuple(tuple(item) if isinstance(item, list) else item for item in json.loads(head))
 
 
-def _pack(head: bytes, body: bytes) -> bytes:
-    return b"".join((HEAD.pack(len(head), len(body)), head, body))
+def _pack(number: int, head: bytes, body: bytes) -> bytes:
+    return b"".join((HEAD.pack(number, len(head), len(body)), head, body))
 
 
 def _unpack(message: bytes) -> tuple[tuple[Any, ...], bytes]:
-    end = HEAD.size + HEAD.unpack_from(message)[0]
+    end = HEAD.size + HEAD.unpack_from(message)[1]
     return _read(message[HEAD.size : end]), message[end:]
 
 
-def pack_job(job: Job) -> bytes:
+def number_of(message: bytes) -> int:
+    """Return the number of a message."""
+    return int(HEAD.unpack_from(message)[0])
+
+
+def pack_job(job: Job, number: int) -> bytes:
     """Spell a job as a message.
 
-    >>> job = Job("ASK {}", default=("http://a/",)); read_job(pack_job(job)) == job
+    >>> job = Job("ASK {}", default=("http://a/",)); read_job(pack_job(job, 1)) == job
     True
     """
     head = _written(job.results, job.graph, job.default, job.named, job.task)
-    return _pack(head, job.query.encode("utf-8", "surrogatepass"))
+    return _pack(number, head, job.query.encode("utf-8", "surrogatepass"))
 
 
 def read_job(message: bytes) -> Job:
@@ -97,13 +103,23 @@ def read_job(message: bytes) -> Job:
     return Job(query.decode("utf-8", "surrogatepass"), *head)
 
 
-def pack_reply(reply: Reply) -> bytes:
+def pack_recall(number: int) -> bytes:
+    """Spell a message that recalls all jobs sent before it which are not begun."""
+    return HEAD.pack(number, 0, 0)
+
+
+def is_recall(message: bytes) -> bool:
+    """Tell whether a message recalls jobs."""
+    return len(message) == HEAD.size
+
+
+def pack_reply(reply: Reply, number: int) -> bytes:
     """Spell a reply as a message.
 
-    >>> reply = Reply("ok", b"true", "text/csv"); read_reply(pack_reply(reply)) == reply
+    >>> reply = Reply("ok", b"true", "text/csv"); read_reply(pack_reply(reply, 1)) == reply
     True
     """
-    return _pack(_written(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
+    return _pack(number, _written(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
 
 
 def read_reply(message: bytes) -> Reply:
@@ -113,31 +129,37 @@ def read_reply(message: bytes) -> Reply:
 
 
 class Messages:
-    """Bytes as they come from a socket, put together to messages.
+    """Bytes as they come from a socket, cut into messages.
 
-    >>> messages = Messages()
-    >>> message = pack_reply(Reply("ok"))
-    >>> messages.take(message[:9]), messages.take(message[9:]) == message
-    (None, True)
+    >>> messages, message = Messages(), pack_reply(Reply("ok"), 1)
+    >>> messages.take(message[:9]), messages.take(message[9:] + message) == [message, message]
+    ([], True)
     """
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
-        self.got = self.needed = 0
+        self.got, self.needed = 0, HEAD.size
 
-    def take(self, part: bytes) -> bytes | None:
-        """Take the next bytes; return a message when it is whole. The other side sends one, and waits."""
+    def take(self, part: bytes) -> list[bytes]:
+        """Take the next bytes; return the messages that are whole now."""
         self.parts.append(part)
         self.got += len(part)
-        if not self.needed and self.got >= HEAD.size:
-            self.parts = [b"".join(self.parts)]
-            self.needed = HEAD.size + sum(HEAD.unpack_from(self.parts[0]))
-        if not self.needed or self.got < self.needed:
-            return None
-        message = b"".join(self.parts)
-        self.parts.clear()
-        self.got = self.needed = 0
-        return message
+        if self.got < self.needed:
+            return []
+        data, found, start = b"".join(self.parts), [], 0
+        while (end := start + self._size(data, start)) <= len(data):
+            found.append(data[start:end])
+            start = end
+        self.parts = [data[start:]]
+        self.got, self.needed = len(data) - start, self._size(data, start)
+        return found
+
+    def _size(self, data: bytes, start: int) -> int:
+        """Return how many bytes the message at a place has, as far as one can tell."""
+        if len(data) - start < HEAD.size:
+            return HEAD.size
+        _, head, body = HEAD.unpack_from(data, start)
+        return int(HEAD.size + head + body)
 
 
 class _TooLargeError(OSError):

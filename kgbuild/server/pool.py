@@ -8,19 +8,25 @@ import json
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from kgbuild.project import Project
-from kgbuild.server.jobs import Job, Messages, Reply, pack_job, read_reply
+from kgbuild.server.jobs import Job, Messages, Reply, number_of, pack_job, pack_recall, read_reply
 from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turn, Turns
 
+QUICK = 0.02
+"""Seconds within which a worker that is given queries ahead must answer; else they are recalled."""
 LONG_AFTER = 0.2
 """Seconds after which a query counts as a long one."""
+AHEAD = 3
+"""Queries that a worker may have beside the one it is at, if it answered the one before at once."""
 ALLOCATOR = "glibc.malloc.tcache_count=2000"
 """What glibc is told in a worker: keep freed pieces at hand, for each query takes and frees thousands of one size."""
+_RECALLED = Reply("recalled")
 _TOO_MUCH = Reply("memory", message="the query needs more memory than one query may take")
 
 
@@ -37,8 +43,11 @@ class Worker(asyncio.Protocol):
     def __init__(self) -> None:
         self.messages = Messages()
         self.told: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self.tell: Callable[[Reply], None] = self.told.set_result
+        self.runs: deque[Run] = deque()
+        self.ended: Callable[[Worker], None] = _nothing
+        self.number = 0
         self.alive = True
+        self.quick = False
 
     @classmethod
     async def start(cls, folder: int, limits: Limits, project: Project, *, services: bool) -> Worker:
@@ -70,24 +79,44 @@ class Worker(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a reply."""
-        message = self.messages.take(data)
-        if message is not None:
-            self._tell(read_reply(message))
+        """Take a part of what comes: a reply to a job that was recalled too late is dropped."""
+        for message in self.messages.take(data):
+            number = number_of(message)
+            if not number:
+                self.told.set_result(read_reply(message))
+            elif self.runs and self.runs[0].number == number:
+                self._next(read_reply(message))
+
+    def _next(self, reply: Reply) -> None:
+        run = self.runs.popleft()
+        if self.runs:
+            self.runs[0].begin()
+        run.done(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the process has ended: of itself it does so only where it cannot have more memory."""
         self.alive = False
-        self._tell(_TOO_MUCH)
+        if not self.told.done():
+            self.told.set_result(_TOO_MUCH)
+        self.ended(self)
+        runs, self.runs = self.runs, deque()
+        for place, run in enumerate(runs):
+            run.done(_RECALLED if place else _TOO_MUCH)
 
-    def _tell(self, reply: Reply) -> None:
-        tell, self.tell = self.tell, _nobody
-        tell(reply)
+    def give(self, run: Run, job: Job | None) -> None:
+        """Give a job, or recall those that are not begun."""
+        self.number += 1
+        run.number = self.number
+        self.transport.write(pack_job(job, self.number) if job else pack_recall(self.number))
+        self.runs.append(run)
+        if len(self.runs) == 1:
+            run.begin()
 
-    def give(self, job: Job, tell: Callable[[Reply], None]) -> None:
-        """Give a job, and say who is told what becomes of it."""
-        self.tell = tell
-        self.transport.write(pack_job(job))
+    def recall(self) -> list[Run]:
+        """Take back the jobs that are not begun."""
+        first, *others = self.runs
+        self.runs = deque([first])
+        return others
 
     def kill(self) -> None:
         """End the process at once."""
@@ -102,8 +131,8 @@ class Worker(asyncio.Protocol):
         await self.process.wait()
 
 
-def _nobody(_: Reply) -> None:
-    """Tell nobody: no job was given."""
+def _nothing(_: Worker) -> None:
+    """Do nothing."""
 
 
 class Run:
@@ -112,44 +141,60 @@ class Run:
     It is ended when the job has had its time; when nobody waits any more, only if the job takes longer than a moment.
     """
 
-    def __init__(self, pool: Pool, worker: Worker, turn: Turn, job: Job) -> None:
+    def __init__(self, pool: Pool, worker: Worker, turn: Turn | None) -> None:
         self.pool, self.worker, self.turn = pool, worker, turn
         self.loop = asyncio.get_running_loop()
         self.reply: asyncio.Future[Reply] = self.loop.create_future()
-        self.left = pool.limits.seconds
-        self.long = self.alone = False
-        self.timer = self._wait(min(LONG_AFTER, self.left))
-        pool.running.add(self)
-        worker.give(job, self.done)
+        self.number = 0
+        self.alone = turn is None
+        self.is_slow = False
+        self.stages: list[tuple[float, Callable[[], None]]] = []
+        self.timer: asyncio.TimerHandle | None = None
 
-    def _wait(self, seconds: float) -> asyncio.TimerHandle:
-        self.left -= seconds
-        return self.loop.call_later(seconds, self._late)
+    def begin(self) -> None:
+        """Note that the worker has come to the job."""
+        seconds = self.pool.limits.seconds
+        self.stages = [(seconds, self._end), (LONG_AFTER, self._lengthen), (QUICK, self._slow)]
+        self._wait(0.0)
 
-    def _late(self) -> None:
+    def _wait(self, passed: float) -> None:
+        after, step = self.stages.pop()
+        self.timer = self.loop.call_later(after - passed, self._step, after, step)
+
+    def _step(self, passed: float, step: Callable[[], None]) -> None:
+        step()
+        if self.stages and self.worker.alive:
+            self._wait(passed)
+
+    def _slow(self) -> None:
+        self.is_slow = True
+        self.pool.turns.slow += 1
+        self.pool.slow(self.worker)
+
+    def _lengthen(self) -> None:
         if self.alone:
             self.worker.kill()
-        elif self.left > 0:
-            self.long = True
+        elif self.turn is not None:
             self.pool.lengthen(self.turn)
-            self.timer = self._wait(self.left)
-        else:
-            self.worker.kill()
-            seconds = self.pool.limits.seconds
-            self._answer(Reply("time", message=f"the query ran longer than {seconds:g} seconds"))
+
+    def _end(self) -> None:
+        self.worker.kill()
+        self._answer(Reply("time", message=f"the query ran longer than {self.pool.limits.seconds:g} seconds"))
 
     def leave(self) -> None:
         """Note that nobody waits any more."""
         self.alone = True
-        if self.long:
+        if self.timer is not None and len(self.stages) == 0:
             self.worker.kill()
 
     def done(self, reply: Reply) -> None:
         """Take the reply; the worker is free again."""
-        self.timer.cancel()
-        self.pool.running.discard(self)
-        self.turn.release()
-        self.pool.take_back(self.worker)
+        if self.timer is not None:
+            self.timer.cancel()
+        self.pool.turns.slow -= self.is_slow
+        if self.turn is not None:
+            self.turn.release()
+        self.pool.take_back(self.worker, quick=self.turn is not None and len(self.stages) == 2)
         self._answer(reply)
 
     def _answer(self, reply: Reply) -> None:
@@ -172,7 +217,7 @@ class Pool:
         self.services = services
         self.idle: list[Worker] = []
         self.starting: set[asyncio.Task[None]] = set()
-        self.running: set[Run] = set()
+        self.workers: set[Worker] = set()
         self.closed = False
 
     async def start(self, workers: int) -> None:
@@ -196,10 +241,23 @@ class Pool:
 
     async def _start(self) -> None:
         worker = await Worker.start(self.folder, self.limits, self.project, services=self.services is not None)
-        if self.closed:
+        if self.closed or not worker.alive:
             await worker.stop()
-        else:
-            self.idle.append(worker)
+            return
+        worker.ended = self._ended
+        self.workers.add(worker)
+        self.idle.append(worker)
+
+    def _ended(self, worker: Worker) -> None:
+        self.workers.discard(worker)
+        self._judge(worker, quick=False)
+
+    def _judge(self, worker: Worker, *, quick: bool) -> None:
+        """Note whether a worker answers at once: then there are places behind the query it is at."""
+        if worker.quick != quick:
+            worker.quick = quick
+            self.turns.riding += AHEAD if quick else -AHEAD
+            self.turns.grant()
 
     async def ask(self, job: Job, client: str) -> Reply:
         """Evaluate a job within the limits: `busy` if too many wait, `time` or `memory` if its worker was ended."""
@@ -208,20 +266,37 @@ class Pool:
                 job = replace(job, query=self.services.rewrite(job.query))
             except NotAllowedError as error:
                 return Reply("service", message=str(error))
-        try:
-            turn = await self.turns.take(client, self.limits.seconds)
-        except BusyError as error:
-            return Reply("busy", message=str(error))
-        try:
-            run = Run(self, await self._idle(), turn, job)
-        except BaseException:
-            turn.release()
-            raise
-        try:
-            return await run.reply
-        except asyncio.CancelledError:
-            run.leave()
-            raise
+        while True:
+            try:
+                turn = await self.turns.take(client, self.limits.seconds)
+            except BusyError as error:
+                return Reply("busy", message=str(error))
+            try:
+                worker = await self._free()
+            except BaseException:
+                turn.release()
+                raise
+            if worker is None:
+                turn.release()
+                await asyncio.sleep(QUICK / 4)
+                continue
+            run = Run(self, worker, turn)
+            worker.give(run, job)
+            try:
+                reply = await run.reply
+            except asyncio.CancelledError:
+                run.leave()
+                raise
+            if reply is not _RECALLED:
+                return reply
+
+    def slow(self, worker: Worker) -> None:
+        """Take back what a worker has ahead, since it does not come to it: that waits for its turn again."""
+        self._judge(worker, quick=False)
+        if len(worker.runs) > 1:
+            for run in worker.recall():
+                run.done(_RECALLED)
+            worker.give(Run(self, worker, None), None)
 
     def lengthen(self, turn: Turn) -> None:
         """Let a job that takes long go on in the long lane, and see to a worker for those that come."""
@@ -229,22 +304,36 @@ class Pool:
             self._spare()
         turn.lengthen()
 
-    def take_back(self, worker: Worker) -> None:
+    def take_back(self, worker: Worker, *, quick: bool) -> None:
         """Keep a worker for the next job, or see to another where it has ended."""
-        if self.closed:
-            worker.kill()
-        elif worker.alive:
-            self.idle.append(worker)
-        elif not self.idle and not self.starting:
-            self._spare()
+        if not worker.alive:
+            if not self.closed and not self.idle and not self.starting:
+                self._spare()
+        elif not worker.runs:
+            self._judge(worker, quick=quick and not self.closed)
+            if self.closed:
+                worker.kill()
+            elif worker not in self.idle:
+                self.idle.append(worker)
+        else:
+            self._judge(worker, quick=quick and not self.closed)
 
-    async def _idle(self) -> Worker:
+    async def _free(self) -> Worker | None:
+        """Return a worker that is idle, or else one that answers at once; wait for one that starts.
+
+        None says that there is none: one that answered at once when the place was given does so no more.
+        """
         while True:
             while self.idle:
                 worker = self.idle.pop()
                 if worker.alive:
                     return worker
+            ahead = [worker for worker in self.workers if worker.alive and worker.quick and len(worker.runs) <= AHEAD]
+            if ahead:
+                return min(ahead, key=lambda worker: len(worker.runs))
             if not self.starting:
+                if len(self.workers) >= self.turns.short + self.turns.long:
+                    return None
                 self._spare()
             done, _ = await asyncio.wait(set(self.starting), return_when=asyncio.FIRST_COMPLETED)
             if not self.idle and not self.starting and all(task.exception() for task in done):

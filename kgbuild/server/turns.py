@@ -1,7 +1,8 @@
 """Whose turn it is: a bounded queue that serves clients in rotation, with a second lane for queries that take long.
 
 A query starts in the short lane. When it has run for a moment it moves to the long lane, if there is a place, so that
-quick queries do not wait behind slow ones. One client may hold all places but one, and a quarter of the queue.
+quick queries do not wait behind slow ones. One client may hold all places but one, and a quarter of the queue. While
+all queries end at once there are more places: a worker is then given its next queries before it has answered.
 """
 
 from __future__ import annotations
@@ -45,11 +46,21 @@ class Turns:
 
     def __init__(self, short: int, long: int, queue: int) -> None:
         self.short, self.long, self.queue = short, long, queue
-        self.each = max(1, short + long - 1)
+        self.riding = self.slow = 0
         self.each_waiting = max(1, queue // 4)
         self.running_short = self.running_long = 0
         self.held: Counter[str] = Counter()
         self.waiting: OrderedDict[str, deque[asyncio.Future[Turn]]] = OrderedDict()
+
+    @property
+    def room(self) -> int:
+        """Return how many places the short lane has now: `riding` are there while no query is `slow`."""
+        return self.short if self.slow else self.short + self.riding
+
+    @property
+    def each(self) -> int:
+        """Return how many places one client may hold."""
+        return max(1, self.room + self.long - 1)
 
     @property
     def depth(self) -> int:
@@ -61,7 +72,7 @@ class Turns:
 
         `patience` is how many seconds to wait.
         """
-        if not self.waiting and self.running_short < self.short and self.held[client] < self.each:
+        if not self.waiting and self.running_short < self.room and self.held[client] < self.each:
             return self._start(client)
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
@@ -93,7 +104,7 @@ class Turns:
 
     def grant(self) -> None:
         """Give free places to those who wait, one client after the other."""
-        while self.running_short < self.short:
+        while self.running_short < self.room:
             for client in self.waiting:
                 if self.held[client] < self.each:
                     break

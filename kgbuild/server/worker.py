@@ -13,12 +13,14 @@ import os
 import signal
 import socket
 import sys
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyoxigraph as ox
 
-from kgbuild.server.jobs import Job, Messages, Reply, evaluate, pack_reply, read_job
+from kgbuild.server.jobs import Job, Messages, Reply, evaluate, is_recall, number_of, pack_reply, read_job
 from kgbuild.server.lookup import Lookup
 from kgbuild.store import OxigraphStore
 
@@ -38,19 +40,19 @@ def main() -> None:
     try:
         store = ox.Store.read_only("store")
     except OSError as error:
-        server.sendall(pack_reply(Reply("gone", message=str(error))))
+        server.sendall(pack_reply(Reply("gone", message=str(error)), 0))
         return
     lookup = Lookup(OxigraphStore(store), settings["base"], settings["prefixes"], tuple(settings["languages"]))
     _confine(settings["memory"], services=settings["services"])
     gc.freeze()
-    server.sendall(pack_reply(Reply("ready")))
-    while (job := _receive(server)) is not None:
+    server.sendall(pack_reply(Reply("ready"), 0))
+    for message in _messages(server):
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, settings["seconds"] + 1)
-        reply = _reply(store, lookup, job, settings)
+        reply = Reply("ok") if is_recall(message) else _reply(store, lookup, read_job(message), settings)
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        server.sendall(pack_reply(reply))
+        server.sendall(pack_reply(reply, number_of(message)))
 
 
 def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) -> Reply:
@@ -66,14 +68,20 @@ def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) 
         return Reply("syntax", message=str(error))
 
 
-def _receive(server: socket.socket) -> Job | None:
-    """Wait for a job; None where the server has gone."""
-    messages = Messages()
-    while part := server.recv(_PART):
-        message = messages.take(part)
-        if message is not None:
-            return read_job(message)
-    return None
+def _messages(server: socket.socket) -> Iterator[bytes]:
+    """Yield the messages of the server, without the jobs that it has recalled meanwhile, until it has gone."""
+    messages, waiting = Messages(), deque[bytes]()
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            part = server.recv(_PART, socket.MSG_DONTWAIT if waiting else 0)
+            if not part:
+                return
+            for message in messages.take(part):
+                if is_recall(message):
+                    waiting.clear()
+                waiting.append(message)
+        if waiting:
+            yield waiting.popleft()
 
 
 def _tie() -> bool:
