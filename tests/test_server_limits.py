@@ -206,6 +206,34 @@ def test_quick_queries_do_not_wait_behind_slow_ones(built: Path) -> None:
             thread.join()
 
 
+def test_each_query_gets_its_own_answer_whatever_runs_beside_it(built: Path) -> None:
+    """Workers are given queries ahead; those are recalled when the one before them takes long, or ends its worker."""
+    wrong = []
+    steps = " ".join(f"BIND(CONCAT({', '.join([f'?x{n}'] * 10)}) AS ?x{n + 1})" for n in range(6))
+    hungry = f'SELECT (STRLEN(?x6) AS ?n) (%d AS ?m) {{ BIND("{"x" * 1000}" AS ?x0) {steps} }}'
+
+    def ask(server: Server, client: int) -> None:
+        for number in range(client * 1000, client * 1000 + 60):
+            got = server.ask(
+                "sparql?" + urlencode({"query": f"SELECT ({number} AS ?n) {{}}"}), source=f"127.0.0.{client}"
+            )
+            found = got.json()["results"]["bindings"][0]["n"]["value"] if got.status == 200 else got.text
+            if found != str(number):
+                wrong.append(found)
+
+    with serving(built, "--timeout", "1", "--memory", "200", "--workers", "1") as server:
+        threads = [threading.Thread(target=ask, args=(server, client)) for client in range(2, 10)]
+        for thread in threads:
+            thread.start()
+        for number in range(3):
+            assert server.query(ENDLESS % (number + 50)).status == 504
+            assert server.query(hungry % number).status in {504, 507}
+        for thread in threads:
+            thread.join()
+        assert not wrong
+        assert until(lambda: "kgbuild_running 0.0" in server.ask("-/metrics").text)
+
+
 def test_slow_clients_are_cut_off(strict: Server) -> None:
     for beginning in (
         b"",

@@ -18,7 +18,7 @@ from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turn, Turns
 
-QUICK = 0.02
+QUICK = 0.05
 """Seconds within which a worker that is given queries ahead must answer; else they are recalled."""
 LONG_AFTER = 0.2
 """Seconds after which a query counts as a long one."""
@@ -172,9 +172,11 @@ class Run:
         self.pool.slow(self.worker)
 
     def _lengthen(self) -> None:
+        if self.turn is None:
+            return
         if self.alone:
             self.worker.kill()
-        elif self.turn is not None:
+        else:
             self.pool.lengthen(self.turn)
 
     def _end(self) -> None:
