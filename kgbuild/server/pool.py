@@ -112,6 +112,13 @@ class Worker(asyncio.Protocol):
         if len(self.runs) == 1:
             run.begin()
 
+    def takes_ahead(self, client: str | None) -> bool:
+        """Tell whether it may be given a query ahead; of a client named only behind one of that client."""
+        if not (self.alive and self.quick and 0 < len(self.runs) <= AHEAD):
+            return False
+        turn = self.runs[-1].turn
+        return client is None or (turn is not None and turn.client == client)
+
     def recall(self) -> list[Run]:
         """Take back the jobs that are not begun."""
         first, *others = self.runs
@@ -274,7 +281,7 @@ class Pool:
             except BusyError as error:
                 return Reply("busy", message=str(error))
             try:
-                worker = await self._free()
+                worker = await self._free(client)
             except BaseException:
                 turn.release()
                 raise
@@ -320,19 +327,23 @@ class Pool:
         else:
             self._judge(worker, quick=quick and not self.closed)
 
-    async def _free(self) -> Worker | None:
+    async def _free(self, client: str) -> Worker | None:
         """Return a worker that is idle, or else one that answers at once; wait for one that starts.
 
-        None says that there is none: one that answered at once when the place was given does so no more.
+        None says that there is none: one that answered at once when the place was given does so no more, or the client
+        may only have queries ahead of its own, so that it never has all workers.
         """
         while True:
-            while self.idle:
+            many = self.turns.is_many(client)
+            while self.idle and not many:
                 worker = self.idle.pop()
                 if worker.alive:
                     return worker
-            ahead = [worker for worker in self.workers if worker.alive and worker.quick and len(worker.runs) <= AHEAD]
+            ahead = [worker for worker in self.workers if worker.takes_ahead(client if many else None)]
             if ahead:
                 return min(ahead, key=lambda worker: len(worker.runs))
+            if many:
+                return None
             if not self.starting:
                 if len(self.workers) >= self.turns.short + self.turns.long:
                     return None

@@ -62,6 +62,10 @@ class Turns:
         """Return how many places one client may hold."""
         return max(1, self.room + self.long - 1)
 
+    def is_many(self, client: str) -> bool:
+        """Tell whether a client holds so many places that it may have no further worker, but queries ahead alone."""
+        return self.held[client] > max(1, self.short + self.long - 1)
+
     @property
     def depth(self) -> int:
         """Return how many wait."""
