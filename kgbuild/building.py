@@ -29,7 +29,7 @@ from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.hosting import hosting_files
 from kgbuild.site.links import check_links, pages_by_path
-from kgbuild.site.plan import RESOURCE_FORMATS, Download, Page, QueryPage, SiteInput, answer_formats, plan_site
+from kgbuild.site.plan import RESOURCE_FORMATS, Download, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, OxigraphStore
@@ -186,7 +186,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
     with timings.stage("site"):
         for query, answer in asked:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
-        pages = pages_by_path(_pages(material, asked, files, jobs), report)
+        pages = pages_by_path(plan_site(site_input(material, asked, files), jobs), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in web_parts(compilation.size, compilation.nquads)}
         for words in absences(compilation.size, len(compilation.sources.entities), len(compilation.sources.claims)):
@@ -260,24 +260,21 @@ def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[
         yield f"query/{query.name}.{form}", partial(write, answer, form, {})
 
 
-def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes], jobs: int) -> list[Page]:
+def site_input(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes]) -> SiteInput:
+    """Return what the site shows: the views of the graph, the questions with their answers, the files beside them."""
     compilation, project = material.compilation, material.project
-    queries = tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in asked)
-    return plan_site(
-        SiteInput(
-            project=project,
-            views=material.views,
-            queries=queries,
-            downloads=tuple(_downloads(material, files)),
-            shapes=compilation.shapes,
-            findings=tuple(compilation.report.sorted()),
-            engine=compilation.engine,
-            triples=compilation.size,
-            formats=RESOURCE_FORMATS,
-            scripts=bool(web_files()),
-            workbench=has_workbench(compilation.size),
-        ),
-        jobs,
+    return SiteInput(
+        project=project,
+        views=material.views,
+        queries=tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in asked),
+        downloads=tuple(_downloads(material, files)),
+        shapes=compilation.shapes,
+        findings=tuple(compilation.report.sorted()),
+        engine=compilation.engine,
+        triples=compilation.size,
+        formats=RESOURCE_FORMATS,
+        scripts=bool(web_files()),
+        workbench=has_workbench(compilation.size),
     )
 
 
@@ -289,7 +286,8 @@ def _downloads(material: Material, files: Mapping[str, bytes]) -> Iterator[Downl
         ("ns.ttl", "Ontology", "text/turtle", "classes and predicates, with the tool's vocabulary"),
         ("void.ttl", "Dataset record", "text/turtle", "what the graph is (DCAT, VoID)"),
     ):
-        yield Download(path, label, media_type, len(files[path]), words)
+        if path in files:
+            yield Download(path, label, media_type, len(files[path]), words)
 
 
 def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:
