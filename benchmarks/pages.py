@@ -35,7 +35,13 @@ RELATIONS = (
     ("located-in", "substance", "body-part"),
     ("is-a", "measure", "measure"),
 )
-CERTAINTIES = (("asserted", ""), ("asserted", ""), ("probable", "likely"), ("suggested", "suggests"), ("possible", "may"))
+CERTAINTIES = (
+    ("asserted", ""),
+    ("asserted", ""),
+    ("probable", "likely"),
+    ("suggested", "suggests"),
+    ("possible", "may"),
+)
 BASES = ("unsourced", "unnamed-research", "definition", "author-opinion")
 SYLLABLES = ("ma", "gne", "si", "um", "cal", "ci", "fer", "ro", "po", "tas", "zin", "co", "vi", "ta", "min", "lo", "re")
 WORDS = (
@@ -94,7 +100,9 @@ def rendered(given: SiteInput, jobs: int) -> str:
 
 def plain() -> float:
     """Return how many pages of 8 kB jinja2 renders in a second of one process."""
-    row = "<li class='row'><a href='{{ row.address }}'>{{ row.name }}</a> <b>{{ row.words }}</b> {{ row.number }}</li>\n"
+    row = (
+        "<li class='row'><a href='{{ row.address }}'>{{ row.name }}</a> <b>{{ row.words }}</b> {{ row.number }}</li>\n"
+    )
     source = "<!doctype html><title>{{ title }}</title><ul>{% for row in rows %}" + row + "{% endfor %}</ul>"
     template = jinja2.Environment(autoescape=True).from_string(source)
     rows = [
@@ -139,7 +147,16 @@ def _entities(dice: random.Random, names: list[str], slugs: list[str]) -> Iterat
         aliases = "|".join(f"{label} {word}" for word in dice.sample(("form", "type", "extract"), dice.randint(0, 2)))
         category = CATEGORIES[number % len(CATEGORIES)]
         words = " ".join(dice.choices(WORDS, k=14))
-        yield [slug, label, label.title(), aliases, category, f"A {category}: {words}.", f"Definition: {words}.", broader]
+        yield [
+            slug,
+            label,
+            label.title(),
+            aliases,
+            category,
+            f"A {category}: {words}.",
+            f"Definition: {words}.",
+            broader,
+        ]
 
 
 def _mappings(dice: random.Random, names: list[str], slugs: list[str]) -> Iterator[list[str]]:

@@ -34,8 +34,8 @@ from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, OxigraphStore
 
-_WORTH = 200
-"""Files about one thing each for which another process is worth starting."""
+_WORTH = 100
+"""Things with files of their own for which another process is worth starting."""
 _QUADS = 1_000_000
 
 
@@ -235,15 +235,20 @@ def _described(compilation: Compilation) -> dict[str, tuple[str, str]]:
 def _resources(material: Material, jobs: int) -> dict[str, bytes]:
     """Write the files about one thing each; what stands at two paths is written once."""
     described = _described(material.compilation)
-    wanted = list(dict.fromkeys(described.values()))
+    forms: dict[str, list[str]] = {}
+    for form, iri in dict.fromkeys(described.values()):
+        forms.setdefault(iri, []).append(form)
     resources = material.resources
 
-    def write(each: tuple[str, str]) -> bytes:
-        form, iri = each
-        made: bytes = getattr(resources, form)(iri)
-        return made
+    def write(iri: str) -> list[bytes]:
+        return [getattr(resources, form)(iri) for form in forms[iri]]
 
-    written = dict(zip(wanted, share(write, wanted, min(jobs, len(wanted) // _WORTH)), strict=True))
+    made = share(write, list(forms), min(jobs, len(forms) // _WORTH))
+    written = {
+        (form, iri): data
+        for iri, files in zip(forms, made, strict=True)
+        for form, data in zip(forms[iri], files, strict=True)
+    }
     return {path: written[each] for path, each in described.items()}
 
 

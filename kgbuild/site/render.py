@@ -250,7 +250,7 @@ def _token(token: str) -> str:
 
 
 class Site:
-    """What all pages share: where each IRI has its page, the claims, the prefixes, and the cards already rendered."""
+    """What all pages share: where each IRI has its page, the claims, the prefixes, and the links and cards once spelt."""
 
     def __init__(
         self, targets: Mapping[str, str], claims: Mapping[str, ClaimView], prefixes: dict[str, str], base: str
@@ -258,6 +258,7 @@ class Site:
         self.targets, self.claims, self.prefixes, self.base = targets, claims, prefixes, base
         self.curies: dict[str, str] = {}
         self.cards: dict[tuple[str, str], Markup] = {}
+        self.links: dict[tuple[str, str, str], Markup] = {}
         self.macros = environment().get_template("claim-card.html").module
 
     def curie(self, iri: str) -> str:
@@ -297,7 +298,13 @@ class Here:
 
     def to(self, iri: str, text: str = "") -> Markup:
         """Spell an IRI as a link with a text, by default its CURIE; out of the site it is marked as external."""
-        text = text or self.site.curie(iri)
+        key = (self.root, iri, text)
+        found = self.site.links.get(key)
+        if found is None:
+            found = self.site.links[key] = self._link(iri, text or self.site.curie(iri))
+        return found
+
+    def _link(self, iri: str, text: str) -> Markup:
         address = self.address(iri)
         if not address:
             return Markup("<bdi>%s</bdi>") % (text,)
