@@ -46,7 +46,7 @@ BASES = ("unsourced", "unnamed-research", "definition", "author-opinion")
 SYLLABLES = ("ma", "gne", "si", "um", "cal", "ci", "fer", "ro", "po", "tas", "zin", "co", "vi", "ta", "min", "lo", "re")
 WORDS = (
     "many people report that taking it in the evening goes along with fewer complaints in the following weeks while "
-    "others find no change at all and a few say that rest warmth and regular meals matter more than any single food"
+    + "others find no change at all and a few say that rest warmth and regular meals matter more than any"
 ).split()
 CLAIMS_OF_ARTICLE, SENTENCES, SECTIONS = 50, 40, 4
 
@@ -182,8 +182,8 @@ def _article(folder: Path, dice: random.Random, key: str, names: list[str], slug
     day = f"2026-{dice.randint(1, 9):02}-{dice.randint(1, 28):02}"
     head = f"  id: {key}\n  title: What {key} reports\n  publisher: journal-{dice.randrange(8)}\n  language: en\n"
     digest = hashlib.sha256(key.encode()).hexdigest()
-    facts = f"  recorded: {day}\n  extractor: reader\n  rights: unclear\n  characters: {SENTENCES * 100}\n  sha256: {digest}\n"
-    text = f"article:\n{head}{facts}  sections:\n{sections}"
+    facts = f"  recorded: {day}\n  extractor: reader\n  rights: unclear\n  characters: {SENTENCES * 100}\n"
+    text = f"article:\n{head}{facts}  sha256: {digest}\n  sections:\n{sections}"
     (folder / f"{key}.yaml").write_text(text, "utf-8")
     _write(folder / f"{key}.sentences.tsv", _sentences(key), "\t")
     _write(folder / f"{key}.claims.csv", _claims(dice, names, slugs, claims))

@@ -6,7 +6,7 @@ Pure: no clock, no network; reads only the templates and assets of the package.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from importlib.resources import files
@@ -17,12 +17,13 @@ from markupsafe import Markup
 from kgbuild import schemaorg
 from kgbuild.diagnostics import Diagnostic, Severity
 from kgbuild.evidence import StatementView
+from kgbuild.excerpts import PORTION, Portion
 from kgbuild.nodes import Link
 from kgbuild.pool import share
 from kgbuild.project import Project
 from kgbuild.queries import Query
 from kgbuild.site import scripts
-from kgbuild.site.browse import BROWSED, FacetGroup, facet_groups
+from kgbuild.site.browse import FacetGroup, facet_groups
 from kgbuild.site.facts import outcome, tally, withheld
 from kgbuild.site.machines import PICTURE, feed, guide, poster
 from kgbuild.site.networks import Group, between, spokes, whole
@@ -43,6 +44,9 @@ TOLD = frozenset(
     ("claim", "certainty", "modality", "polarity", "frequency", "said", "basis", "sentence", "section", "source")
 )
 """Columns of an answer that repeat what the card of a claim says."""
+
+THINGS = 2000
+"""Entities on one page of their list."""
 
 STATEMENTS = 3
 """Statements of one dataset shown on the page of an entity; the page of the dataset lists all of them."""
@@ -455,11 +459,27 @@ class _Planner:
             ),
             key=lambda item: (item[0].label.casefold(), item[0].iri),
         )
-        yield self._page("id/index.html", "entities.html", categories=categories, about=self.about)
-        yield from (partial(self._entity, entity) for entity in self.views.entities)
+        flat = [(category, entity) for category, group in categories for entity in group]
+        for portion in Portion.all(len(flat), THINGS):
+            yield self._page(
+                portion.path("id/index"),
+                "entities.html",
+                portion=portion,
+                categories=_runs(portion.of(flat)),
+                kinds_of=len(categories),
+                about=self.about,
+            )
+        for entity in self.views.entities:
+            for portion in Portion.all(len(self.about[entity.iri])):
+                yield partial(self._entity, entity, portion)
 
-    def _entity(self, entity: EntityView) -> _Draft:
-        path = entity_path(entity.slug)
+    def _entity(self, entity: EntityView, portion: Portion) -> _Draft:
+        claims = self.about[entity.iri]
+        if len(claims) > PORTION:
+            claims = list(portion.of(claims))
+            entity = _restricted(entity, {claim.iri for claim in claims})
+        stem = f"id/{anchor(entity.slug)}"
+        path = portion.path(stem)
         groups = _by_size([*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)])
         around = spokes(entity, groups, Here(self.site, path), self.about)
         drawn = ego(entity.label, around, f"What claims connect with {entity.label}") if around else ""
@@ -473,11 +493,12 @@ class _Planner:
             edges=" ".join(spoke.edge for spoke in around[:SPOKES]),
             spokes=SPOKES,
             mentioned=[claim for claim in entity.mentioned if _names(claim, entity.iri)],
-            claims=self.about[entity.iri],
+            claims=claims,
+            portion=portion,
             stated=_by_article(self.stated.get(entity.iri, ())),
             recorded=_by_article(self.recorded.get(entity.iri, ())),
             states=_by_dataset(self.evidence.about(entity.iri)),
-            alternates=self._alternates(path, self.input.formats),
+            alternates=self._alternates(f"{stem}.html", self.input.formats),
             data=schemaorg.entity(entity, self.views, self.project),
         )
 
@@ -492,10 +513,25 @@ class _Planner:
                 yield group if term and term.symmetric else replace(group, label=f"is what something {group.label}")
 
     def _claims(self) -> Iterator[Planned]:
-        sections = [(article, self._by_section(article)) for article in self.views.articles]
-        placed = {claim.iri for _, parts in sections for _, found in parts for claim in found}
-        rest = [claim for claim in self.views.claims if claim.iri not in placed]
-        yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest, facet_groups=self.facets)
+        placed = [
+            ((article, section), claim)
+            for article in self.views.articles
+            for section, found in self._by_section(article)
+            for claim in found
+        ]
+        known = {claim.iri for _, claim in placed}
+        flat = [*placed, *((None, claim) for claim in self.views.claims if claim.iri not in known)]
+        for portion in Portion.all(len(flat)):
+            shown = _runs(portion.of(flat))
+            parts = [(where[0], (where[1], found)) for where, found in shown if where is not None]
+            yield self._page(
+                portion.path("claim/index"),
+                "claims.html",
+                portion=portion,
+                sections=_runs(parts),
+                rest=[claim for where, found in shown if where is None for claim in found],
+                facet_groups=self.facets,
+            )
         yield from (partial(self._claim, claim) for claim in self.views.claims)
 
     def _claim(self, claim: ClaimView) -> _Draft:
@@ -624,15 +660,9 @@ class _Planner:
         yield self._page("browse/index.html", "browse.html", groups=groups)
         for group in groups:
             for value in group.values:
-                shown = value.claims[:BROWSED]
-                yield self._page(
-                    f"browse/{anchor(value.slug)}.html",
-                    "facet.html",
-                    group=group,
-                    value=value,
-                    shown=shown,
-                    groups=groups,
-                )
+                for portion in Portion.all(len(value.claims)):
+                    path = portion.path(f"browse/{anchor(value.slug)}")
+                    yield self._page(path, "facet.html", group=group, value=value, portion=portion, groups=groups)
 
     @cached_property
     def facets(self) -> tuple[FacetGroup, ...]:
@@ -751,6 +781,30 @@ def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
     for key, value in pairs:
         found[key].append(value)
     return found
+
+
+def _runs(pairs: Iterable[tuple[K, V]]) -> list[tuple[K, list[V]]]:
+    """Put neighbours with the same key together."""
+    found: list[tuple[K, list[V]]] = []
+    for key, value in pairs:
+        if not found or found[-1][0] != key:
+            found.append((key, []))
+        found[-1][1].append(value)
+    return found
+
+
+def _restricted(entity: EntityView, claims: Collection[str]) -> EntityView:
+    """Return an entity with some of its claims."""
+
+    def kept(found: tuple[ClaimView, ...]) -> tuple[ClaimView, ...]:
+        return tuple(claim for claim in found if claim.iri in claims)
+
+    return replace(
+        entity,
+        as_subject=kept(entity.as_subject),
+        as_object=kept(entity.as_object),
+        mentioned=kept(entity.mentioned),
+    )
 
 
 def _triple(claim: ClaimView) -> tuple[str, str, str]:

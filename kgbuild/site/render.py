@@ -250,7 +250,7 @@ def _token(token: str) -> str:
 
 
 class Site:
-    """What all pages share: where each IRI has its page, the claims, the prefixes, and the links and cards once spelt."""
+    """What all pages share: where each IRI has its page, the claims, the prefixes, links and cards already spelt."""
 
     def __init__(
         self, targets: Mapping[str, str], claims: Mapping[str, ClaimView], prefixes: dict[str, str], base: str
