@@ -44,10 +44,11 @@ CERTAINTIES = (
 )
 BASES = ("unsourced", "unnamed-research", "definition", "author-opinion")
 SYLLABLES = ("ma", "gne", "si", "um", "cal", "ci", "fer", "ro", "po", "tas", "zin", "co", "vi", "ta", "min", "lo", "re")
-WORDS = (
+TEXT = (
     "many people report that taking it in the evening goes along with fewer complaints in the following weeks while "
-    + "others find no change at all and a few say that rest warmth and regular meals matter more than any"
-).split()
+    "others find no change at all and a few say that rest warmth and regular meals matter more than any"
+)
+WORDS = TEXT.split()
 CLAIMS_OF_ARTICLE, SENTENCES, SECTIONS = 50, 40, 4
 
 

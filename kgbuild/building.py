@@ -22,6 +22,7 @@ from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemap
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
+from kgbuild.excerpts import ask
 from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
 from kgbuild.pool import default_jobs, share
@@ -31,6 +32,7 @@ from kgbuild.site.hosting import hosting_files
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import RESOURCE_FORMATS, Download, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
+from kgbuild.site.totals import Overview, count_claims, overview
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, OxigraphStore
 
@@ -84,6 +86,7 @@ class Plan:
     figures: Figures
     notes: tuple[str, ...] = ()
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    sparse: bool = False
 
 
 def check(
@@ -182,13 +185,20 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         count, withheld = len(material.inference.steps), len(material.inference.withheld)
         material.note(f"inferred: {count} triples that no claim says, in graph/{GRAPH}; withheld: {withheld}")
     with timings.stage("resources"):
-        files |= _resources(material, jobs) if render else dict.fromkeys(_described(compilation), b"")
+        overview = _overview(compilation)
+        described = _described(compilation, sparse=overview is not None)
+        files |= _resources(material, described, jobs) if render else dict.fromkeys(described, b"")
     with timings.stage("site"):
         for query, answer in asked:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
-        pages = pages_by_path(plan_site(site_input(material, asked, files), jobs), report)
+        pages = pages_by_path(plan_site(site_input(material, asked, files, overview), jobs), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in web_parts(compilation.size, compilation.nquads)}
+        if overview is not None:
+            material.note(
+                f"the site has no page for each of {overview.things:,} entities, claims and articles: the setting "
+                f"`pages` allows {project.pages:,}; `kgbuild serve` makes them when they are asked for"
+            )
         for words in absences(compilation.size, len(compilation.sources.entities), len(compilation.sources.claims)):
             material.note(words)
     with timings.stage("links"):
@@ -199,7 +209,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         if render:
             files["SHA256SUMS"] = _sums(files, parts)
     notes = (*material.notes, *_large_notes(compilation, parts))
-    return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts)
+    return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts, overview is not None)
 
 
 def _large_notes(compilation: Compilation, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
@@ -211,30 +221,35 @@ def _large_notes(compilation: Compilation, parts: Mapping[str, tuple[Part, ...]]
         yield f"{count:,} statements of {large.dataset} stand in the store and in {files}, not on pages"
 
 
-def _described(compilation: Compilation) -> dict[str, tuple[str, str]]:
-    """Return the files about one thing each, by path: how each is written, and the IRI of the thing."""
+def _described(compilation: Compilation, *, sparse: bool) -> dict[str, tuple[str, str]]:
+    """Return the files about one thing each, by path: how each is written, and the IRI of the thing.
+
+    A sparse site has only those of datasets.
+    """
     project, found = compilation.project, dict[str, tuple[str, str]]()
+    always = {"ns.ttl": ("graph", project.graph("ontology")), "void.ttl": ("graph", project.graph("void"))}
 
     def beside(path: str, iri: str) -> None:
         found[f"{path}.ttl"], found[f"{path}.jsonld"] = ("turtle", iri), ("jsonld", iri)
 
+    for dataset in compilation.sources.datasets:
+        beside(f"dataset/{dataset.id}", project.dataset(dataset.id))
+    if sparse:
+        return found | always
     for entity in compilation.sources.entities:
         beside(f"id/{entity.id}", project.entity(entity.id))
     for article in compilation.sources.articles:
         beside(f"article/{article.id}", project.article(article.id))
-    for dataset in compilation.sources.datasets:
-        beside(f"dataset/{dataset.id}", project.dataset(dataset.id))
     for item in compilation.nanopublications():
         found[f"np/{item.iri.rsplit('/', 1)[-1]}.trig"] = ("trig", item.iri)
         if item is not compilation.index:
             beside(f"claim/{item.claim}", project.claim(item.claim))
             found[f"claim/{item.claim}.trig"] = ("trig", item.iri)
-    return found | {"ns.ttl": ("graph", project.graph("ontology")), "void.ttl": ("graph", project.graph("void"))}
+    return found | always
 
 
-def _resources(material: Material, jobs: int) -> dict[str, bytes]:
+def _resources(material: Material, described: Mapping[str, tuple[str, str]], jobs: int) -> dict[str, bytes]:
     """Write the files about one thing each; what stands at two paths is written once."""
-    described = _described(material.compilation)
     forms: dict[str, list[str]] = {}
     for form, iri in dict.fromkeys(described.values()):
         forms.setdefault(iri, []).append(form)
@@ -265,21 +280,41 @@ def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[
         yield f"query/{query.name}.{form}", partial(write, answer, form, {})
 
 
-def site_input(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes]) -> SiteInput:
+def _overview(compilation: Compilation) -> Overview | None:
+    """Return what a sparse site shows, or None where there are few enough things for a page of each.
+
+    Claims that are held nowhere but in the store count as well.
+    """
+    sources, prefixes = compilation.sources, compilation.project.prefixes
+    held = len(sources.claims) + len(sources.entities) + len(sources.articles)
+    stored = ask(count_claims(), compilation.whole, prefixes) - len(sources.claims) if compilation.parts else 0
+    if held + stored <= compilation.project.pages and not stored:
+        return None
+    return overview(compilation.whole, compilation.project)
+
+
+def site_input(
+    material: Material,
+    asked: list[tuple[Query, Answer]],
+    files: Mapping[str, bytes],
+    overview: Overview | None = None,
+) -> SiteInput:
     """Return what the site shows: the views of the graph, the questions with their answers, the files beside them."""
     compilation, project = material.compilation, material.project
     return SiteInput(
         project=project,
-        views=material.views,
+        views=overview.views if overview else material.views,
         queries=tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in asked),
         downloads=tuple(_downloads(material, files)),
         shapes=compilation.shapes,
         findings=tuple(compilation.report.sorted()),
         engine=compilation.engine,
-        triples=compilation.size,
+        triples=compilation.size + sum(part.quads for part in compilation.parts) if overview else compilation.size,
         formats=RESOURCE_FORMATS,
         scripts=bool(web_files()),
         workbench=has_workbench(compilation.size),
+        sparse=overview is not None,
+        totals=overview.totals if overview else None,
     )
 
 
@@ -395,6 +430,7 @@ def _report_json(compilation: Compilation, plan: Plan, inputs: str, infer: bool)
         "output": hashlib.sha256(plan.files["SHA256SUMS"]).hexdigest(),
         "engine": compilation.engine,
         "inferred": infer,
+        "sparse": plan.sparse,
         "figures": figures,
         "notes": list(plan.notes),
         **as_json(compilation.report.sorted()),

@@ -6,8 +6,8 @@ Claims come whole: with their nanopublication, the sentences they stand on, and 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import pyoxigraph as ox
@@ -100,13 +100,18 @@ class Excerpt:
     """A part of a graph; `portion` says which part of the claims or sentences it holds.
 
     `named` are the claims it is about, in order; it may hold others beside them. `statements` is how many statements
-    of datasets there are about the thing, of which it holds the first.
+    of datasets there are about the thing, by the IRI of the dataset; it holds the first of each.
     """
 
     quads: frozenset[ox.Quad]
     portion: Portion
     named: tuple[str, ...] = ()
-    statements: int = 0
+    statements: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def cut(self) -> bool:
+        """Tell whether there is more about the thing than the excerpt holds."""
+        return self.portion.pages > 1 or any(count > BESIDE for count in self.statements.values())
 
     @property
     def nquads(self) -> bytes:
@@ -149,8 +154,14 @@ def about_entity(base: str, slug: str, number: int = 1) -> Asking[Excerpt | None
     yield from made.claims(claims)
     made.add((yield _QUADS.format(f"?s a sssom:Mapping ; sssom:subject_id <{iri}> .")))
     made.add((yield _QUADS.format(f"{{ SELECT ?s WHERE {{ ?s skos:broader <{iri}> }} ORDER BY ?s LIMIT {PORTION} }}")))
-    statements = _count((yield f"SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE {{ {_STATES.format(iri)} }}"))
-    yield from made.describe(_first((yield _paged("?s", _STATES.format(iri), Portion(1, statements, BESIDE)))))
+    counts = yield (
+        f"SELECT ?dataset (COUNT(DISTINCT ?s) AS ?n) WHERE {{ {_STATES.format(iri)} ?s dcterms:isPartOf ?dataset }} "
+        "GROUP BY ?dataset ORDER BY ?dataset"
+    )
+    statements = {row[0].value: _count((row[1:],)) for row in counts if isinstance(row[0], ox.NamedNode)}
+    for dataset in statements:
+        inside = f"{_STATES.format(iri)} ?s dcterms:isPartOf <{dataset}> ."
+        yield from made.describe(_first((yield _paged("?s", inside, Portion(1, 0, BESIDE)))))
     yield from made.close()
     return Excerpt(frozenset(made.quads), portion, claims, statements)
 
@@ -178,10 +189,11 @@ def about_article(base: str, slug: str, number: int = 1) -> Asking[Excerpt | Non
         return None
     yield from made.describe([iri, f"{iri}#extraction"])
     inside = f"?s a kgb:Sentence ; oa:hasSource <{iri}> ; kgb:sentenceNumber ?number ."
-    portion = Portion(number, _count((yield f"SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE {{ {inside} }}")))
+    portion = Portion(number, _count((yield f"SELECT (MAX(?number) AS ?n) WHERE {{ {inside} }}")))
     if number > portion.pages:
         return None
-    sentences = _first((yield _paged("?s", inside, portion, "?number")))
+    within = f"FILTER(?number >= {portion.first} && ?number <= {portion.last})"
+    sentences = _first((yield f"SELECT DISTINCT ?s WHERE {{ {inside} {within} }} ORDER BY ?s"))
     yield from made.describe(sentences)
     standing = "?assertion prov:wasDerivedFrom ?s . ?np np:hasAssertion ?assertion ; npx:introduces ?claim ."
     claims = _first((yield f"SELECT DISTINCT ?claim WHERE {{ {_values('s', sentences)} {standing} }} ORDER BY ?claim"))
@@ -202,6 +214,21 @@ def about_statement(base: str, key: str) -> Asking[Excerpt | None]:
     yield from made.claims(claims)
     yield from made.close()
     return Excerpt(frozenset(made.quads), Portion(1, 1), claims)
+
+
+def list_entities(base: str, number: int = 1) -> Asking[Excerpt | None]:
+    """Ask for one portion of all entities."""
+    portion = Portion(number, _count((yield "SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE { ?s a kgb:Entity }")))
+    if number > portion.pages:
+        return None
+    things = _first((yield _paged("?s", "?s a kgb:Entity", portion)))
+    return replace((yield from about_claims(base, (), things)), portion=portion)
+
+
+def introduced(base: str, digest: str) -> Asking[str]:
+    """Ask for the key of the claim that a nanopublication introduces; the empty string where there is none."""
+    rows = yield f"SELECT ?claim WHERE {{ <{base}np/{digest}> npx:introduces ?claim . ?claim a kgb:Claim }} LIMIT 1"
+    return "".join(_first(rows)).removeprefix(f"{base}claim/")
 
 
 def about_claims(base: str, claims: Iterable[str], things: Iterable[str] = ()) -> Asking[Excerpt]:
@@ -301,11 +328,9 @@ def _count(rows: Rows) -> int:
     return int(term.value) if isinstance(term, ox.Literal) else 0
 
 
-def _paged(variable: str, pattern: str, portion: Portion, order: str = "") -> str:
-    order = order or variable
-    chosen = variable if order == variable else f"{variable} {order}"
+def _paged(variable: str, pattern: str, portion: Portion) -> str:
     page = f"LIMIT {portion.size} OFFSET {portion.first - 1}"
-    return f"SELECT DISTINCT {chosen} WHERE {{ {pattern} }} ORDER BY {order} {page}"
+    return f"SELECT DISTINCT {variable} WHERE {{ {pattern} }} ORDER BY {variable} {page}"
 
 
 def _values(variable: str, iris: Iterable[str]) -> str:

@@ -253,13 +253,24 @@ class Site:
     """What all pages share: where each IRI has its page, the claims, the prefixes, links and cards already spelt."""
 
     def __init__(
-        self, targets: Mapping[str, str], claims: Mapping[str, ClaimView], prefixes: dict[str, str], base: str
+        self,
+        targets: Mapping[str, str],
+        claims: Mapping[str, ClaimView],
+        prefixes: dict[str, str],
+        base: str,
+        *,
+        sparse: bool = False,
     ) -> None:
         self.targets, self.claims, self.prefixes, self.base = targets, claims, prefixes, base
+        self.sparse = sparse
         self.curies: dict[str, str] = {}
         self.cards: dict[tuple[str, str], Markup] = {}
         self.links: dict[tuple[str, str, str], Markup] = {}
         self.macros = environment().get_template("claim-card.html").module
+
+    def names(self, iri: str) -> bool:
+        """Tell whether an IRI is one of the graph's things: a sparse site has no page at it."""
+        return self.sparse and iri.startswith(self.base)
 
     def curie(self, iri: str) -> str:
         """Return the CURIE of an IRI, or the IRI, relative to the base where it is below."""
@@ -288,6 +299,8 @@ class Here:
         target = self.site.targets.get(iri)
         if target is not None:
             return self.root + target
+        if self.site.names(iri):
+            return ""
         return iri if iri.startswith(("http://", "https://")) else ""
 
     def link(self, thing: Link | ConceptView | str) -> Markup:
