@@ -20,7 +20,7 @@ from kgbuild.claims import AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
 from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.editions.edition import Material
-from kgbuild.editions.records import robots, sitemap
+from kgbuild.editions.records import robots, sitemaps
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
 from kgbuild.excerpts import ask
 from kgbuild.inference import GRAPH, with_inferred
@@ -271,7 +271,7 @@ def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, byte
     """Return what tells crawlers which pages there are, and web servers how to hand them out."""
     base = material.project.base
     found = [path for path in pages if path.endswith(".html") and path != "404.html"]
-    return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)} | hosting_files()
+    return sitemaps(found, base, material.recorded) | {"robots.txt": robots(base)} | hosting_files()
 
 
 def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[[], bytes]]]:

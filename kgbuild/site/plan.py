@@ -330,7 +330,7 @@ class _Planner:
             "project": site.project,
             "articles": site.views.articles,
             "datasets": site.views.datasets,
-            "publishers": () if site.sparse else _publishers(claims),
+            "publishers": () if site.sparse and not site.served else _publishers(claims),
             "totals": self.totals,
             "picture_words": f"{site.project.title}: what articles claim, with certainty and source",
             "article_path": article_path,
@@ -363,12 +363,13 @@ class _Planner:
         for sentence in self.views.sentences.values():
             stem = sentence.iri.removeprefix(base).partition("#")[0]
             yield sentence.iri, _place(stem, sentence)
-            yield sentence.section.iri, _place(stem, sentence).partition("#")[0]
+            section = sentence.section.iri.rpartition("#")[2]
+            yield sentence.section.iri, f"{_place(stem, sentence).partition('#')[0]}#{anchor(section)}"
         for claim in self.views.claims:
             for alignment in claim.alignments:
                 yield alignment.iri, f"{claim_path(claim.key)}#{place(alignment)}"
             if claim.nanopublication.startswith(f"{base}np/"):
-                yield claim.nanopublication, claim.nanopublication.removeprefix(base)
+                yield claim.nanopublication, f"{claim.nanopublication.removeprefix(base)}.trig"
 
     def _static(self) -> Iterator[tuple[str, str]]:
         for article in self.views.articles:
