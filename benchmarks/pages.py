@@ -217,7 +217,7 @@ def _claims(dice: random.Random, names: list[str], slugs: list[str], count: int)
             certainty,
             cue,
             dice.choice(BASES),
-            "negated" if dice.random() < 0.05 else "affirmed",
+            "negated" if (7 * one + other) % 20 == 0 else "affirmed",  # so no article contradicts itself
         ]
 
 

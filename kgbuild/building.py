@@ -29,6 +29,7 @@ from kgbuild.pool import default_jobs, share
 from kgbuild.project import Project, load_project
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.hosting import hosting_files
+from kgbuild.site.indexing import INDEXED, can_index
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import RESOURCE_FORMATS, Download, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
@@ -160,6 +161,7 @@ def build(
 def _missing() -> str:
     """Return what an output lacks for want of a package, so that installing one makes the next build new."""
     packages = sorted({item.package for item in EDITIONS.values() if not item.available})
+    packages += [] if can_index() else ["pagefind"]
     return "".join(f"-without-{package}" for package in packages)
 
 
@@ -198,6 +200,10 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
             material.note(
                 f"the site has no page for each of {overview.things:,} entities, claims and articles: the setting "
                 f"`pages` allows {project.pages:,}; `kgbuild serve` makes them when they are asked for"
+            )
+        if (count := len(compilation.sources.entities) + len(compilation.sources.claims)) > INDEXED and not can_index():
+            material.note(
+                f"pages load all {count:,} names before they search them; with pip install 'kgbuild[search]' they load parts"
             )
         for words in absences(compilation.size, len(compilation.sources.entities), len(compilation.sources.claims)):
             material.note(words)
@@ -313,6 +319,7 @@ def site_input(
         formats=RESOURCE_FORMATS,
         scripts=bool(web_files()),
         workbench=has_workbench(compilation.size),
+        indexed=can_index(),
         sparse=overview is not None,
         totals=overview.totals if overview else None,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pyoxigraph as ox
 import pytest
 from rdflib import Graph
 from rdflib.compare import isomorphic
-from servers import Server, copy_project, serving
+from servers import ROOT, Server, copy_project, serving
 
 from kgbuild.building import build
 
@@ -146,3 +148,68 @@ def test_statements_and_records_of_datasets_have_pages(served: Server, server: S
         assert "not an article" in page
         assert "Taken from" in page
         assert "kgb:DatasetStatement" in running.ask(f"{path}.ttl").text
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a project in which one thing is named by more claims than a page shows, and build its site."""
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "benchmarks" / "pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    root = tmp_path_factory.mktemp("many")
+    generator.make(root, 16, 900)
+    build(root)
+    return root
+
+
+def claims_on(page: str) -> list[str]:
+    """Return the claims whose cards a page shows, without those of navigation."""
+    return re.findall(r'<p class="statement"><a href="[^"]*(claim/[\w/-]+)\.html"', page)
+
+
+def busiest(site: Path) -> str:
+    return min(path.name.partition(".")[0] for path in (site / "id").glob("*.2.html") if path.name != "index.2.html")
+
+
+def test_a_long_list_goes_over_pages_that_lead_to_each_other(many: Path) -> None:
+    site = many / "build" / "site"
+    slug = busiest(site)
+    first, second = ((site / "id" / f"{slug}{part}.html").read_text("utf-8") for part in ("", ".2"))
+    assert f'<a rel="next" href="../id/{slug}.2.html">' in first
+    assert f'<a rel="prev" href="../id/{slug}.html">' in second
+    assert 'aria-current="page">2</a>' in second
+    assert "Numbers 201 to" in second
+    one, two = set(claims_on(first)), set(claims_on(second))
+    assert len(one) == 200
+    assert two
+    assert not one & two
+    total = re.search(r"([\d,]+) claims name", first)
+    assert total is not None
+    assert len(one | two) == int(total[1])
+    listed = [claims_on(path.read_text("utf-8")) for path in sorted((site / "claim").glob("index*.html"))]
+    assert [len(page) for page in listed].count(200) == 4
+    assert len({claim for page in listed for claim in page}) == 900
+    asserted = {
+        claim for path in (site / "browse").glob("certainty-*.html") for claim in claims_on(path.read_text("utf-8"))
+    }
+    assert len(asserted) == 900
+
+
+def test_a_server_makes_the_same_pages_of_a_long_list(many: Path, tmp_path: Path) -> None:
+    static = many / "build" / "site"
+    root = shutil.copytree(many, tmp_path / "sparse", ignore=shutil.ignore_patterns("build"))
+    with (root / "kgbuild.toml").open("a") as settings:
+        settings.write("pages = 1\n")
+    build(root)
+    slug = busiest(static)
+    with serving(root) as running:
+        for path in (f"id/{slug}.html", f"id/{slug}.2.html"):
+            assert content(running.ask(path).text) == content((static / path).read_text("utf-8"))
+        first = running.ask(f"id/{slug}.ttl")
+        assert first.headers["kgbuild-limit"] == "part"
+        assert f'</id/{slug}.2.ttl>; rel="next"' in first.headers["link"]
+        parts = [Graph().parse(data=running.ask(f"id/{slug}{part}.ttl").text, format="turtle") for part in ("", ".2")]
+        whole = Graph().parse(static / "id" / f"{slug}.ttl", format="turtle")
+        assert set(parts[0]) | set(parts[1]) >= set(whole)

@@ -25,6 +25,7 @@ from kgbuild.queries import Query
 from kgbuild.site import scripts
 from kgbuild.site.browse import FacetGroup, facet_groups
 from kgbuild.site.facts import outcome, withheld
+from kgbuild.site.indexing import INDEXED, index_files
 from kgbuild.site.machines import PICTURE, feed, guide, poster
 from kgbuild.site.networks import Group, between, spokes, whole
 from kgbuild.site.pictures import SPOKES, ego, ring
@@ -123,8 +124,9 @@ class SiteInput:
     """Everything the site shows; `formats` are pairs of extension and label of the files beside a page.
 
     With `scripts` pages have a search and fonts of their own, whose files the build writes; with `workbench` there is
-    one. A site that is `sparse` has no page for each thing: `views` are those of an excerpt, and `totals` count the
-    whole. One that is `served` makes such pages when they are asked for.
+    one. One that is `indexed` has, if it is large, a search index made at build time. A site that is `sparse` has no
+    page for each thing: `views` are those of an excerpt, and `totals` count the whole. One that is `served` makes such
+    pages when they are asked for.
     """
 
     project: Project
@@ -138,6 +140,7 @@ class SiteInput:
     formats: tuple[tuple[str, str], ...]
     scripts: bool = False
     workbench: bool = False
+    indexed: bool = False
     sparse: bool = False
     served: bool = False
     totals: Totals | None = None
@@ -332,6 +335,7 @@ class _Planner:
             "datasets": site.views.datasets,
             "publishers": () if site.sparse and not site.served else _publishers(claims),
             "totals": self.totals,
+            "parted": site.indexed and not site.sparse and self.totals.entities + self.totals.claims > INDEXED,
             "picture_words": f"{site.project.title}: what articles claim, with certainty and source",
             "article_path": article_path,
             "query_path": query_path,
@@ -491,6 +495,8 @@ class _Planner:
         yield _styles("search")
         entries = sorted(self._entries(), key=lambda entry: (entry[1].casefold(), entry[0]))
         yield Page("search/entries.js", scripts.data_script("kgbuildEntries", entries))
+        if self.shared["parted"]:
+            yield from (Page(f"search/pagefind/{path}", data) for path, data in index_files(entries).items())
 
     @property
     def _finds_claims(self) -> bool:
@@ -608,6 +614,7 @@ class _Planner:
             spokes=SPOKES,
             mentioned=[claim for claim in entity.mentioned if _names(claim, entity.iri)],
             claims=claims,
+            speakers=_publishers(claims),
             portion=portion,
             stated=() if self.input.sparse else _by_article(self.stated.get(entity.iri, ())),
             recorded=() if self.input.sparse else _by_article(self.recorded.get(entity.iri, ())),
