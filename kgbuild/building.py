@@ -203,7 +203,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
             )
         if (count := len(compilation.sources.entities) + len(compilation.sources.claims)) > INDEXED and not can_index():
             material.note(
-                f"pages load all {count:,} names before they search them; with pip install 'kgbuild[search]' they load parts"
+                f"pages load all {count:,} names to search them; with pip install 'kgbuild[search]' they load parts"
             )
         for words in absences(compilation.size, len(compilation.sources.entities), len(compilation.sources.claims)):
             material.note(words)

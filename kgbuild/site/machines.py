@@ -113,13 +113,14 @@ def feed(site: SiteInput, path_of: Callable[[str], str]) -> bytes:
         "<generator>kgbuild</generator>",
     ]
     for claim in claims:
+        page = escape(claim.iri) if site.sparse else _address(project.base, path_of(claim.key))
         lines += [
             "<entry>",
             f"<id>{escape(claim.nanopublication or claim.iri)}</id>",
             f"<title>{escape(plain(claim.statement or claim.id, 300))}</title>",
             f"<updated>{_moment(claim.created)}</updated>",
             f"<author><name>{escape(plain(claim.attributed_to.label or 'Unrecorded source'))}</name></author>",
-            f'<link rel="alternate" type="text/html" href="{_address(project.base, path_of(claim.key))}"/>',
+            f'<link rel="alternate" type="text/html" href="{page}"/>',
             f"<summary>{escape(plain(said(claim), 600))}</summary>",
             "</entry>",
         ]

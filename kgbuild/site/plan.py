@@ -751,13 +751,15 @@ class _Planner:
         named: set[str] = set()
         heads = answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object")
         told = self._told(heads, _rows(answer))
-        rows = [tuple(term for head, term in zip(heads, row, strict=True) if head not in told) for row in _rows(answer)]
+        order = _order([head for head in heads if head not in told])
+        places = [heads.index(head) for head in order]
+        rows = [tuple(row[place] for place in places) for row in _rows(answer)]
         return self._page(
             path,
             "query.html",
             query=query,
             kind="table" if isinstance(answer, Solutions) else "graph" if isinstance(answer, Graph) else "truth",
-            heads=[head for head in heads if head not in told],
+            heads=order,
             told=[head for head in heads if head in told],
             rows=[self._row(here, row, named) for row in rows[:ROWS]],
             total=len(rows),
@@ -1033,6 +1035,15 @@ def _followers(claims: Iterable[ClaimView]) -> dict[str, dict[str, list[Link]]]:
             for link in links:
                 found[link.iri][words].append(me)
     return found
+
+
+def _order(heads: Sequence[str]) -> list[str]:
+    """Put the statement of a claim, which is shown as its card, next to the first column, so that it stands in view.
+
+    >>> _order(["food", "amount", "statement"])
+    ['food', 'statement', 'amount']
+    """
+    return sorted(heads, key=lambda head: (head != heads[0], head != "statement"))
 
 
 def _rows(answer: Answer) -> tuple[tuple[Node | None, ...], ...]:

@@ -41,6 +41,8 @@ _CONTROLS = bytes({*range(32), 127} - {9, 10})
 _C1 = re.compile(b"\xc2[\x80-\x9f]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST = 120
+_UNSAID = frozenset(("en", "langString", "string", "boolean"))
+"""Languages and datatypes that a page need not tell: its own language, and what the value shows."""
 _KEYWORDS = re.compile(
     r"ADD|ALL|AS|ASC|ASK|AVG|BASE|BIND|BOUND|BY|COALESCE|CONCAT|CONSTRUCT|CONTAINS|COUNT|DATATYPE|DESC|DESCRIBE|DISTINCT"
     r"|EXISTS|FILTER|FROM|GRAPH|GROUP|GROUP_CONCAT|HAVING|IF|IN|ISIRI|ISLITERAL|LANG|LANGMATCHES|LCASE|LIMIT|MAX|MIN"
@@ -342,9 +344,8 @@ class Here:
         if isinstance(term, ox.NamedNode):
             return self.to(term.value)
         if isinstance(term, ox.Literal):
-            note = term.language or (
-                "" if term.datatype.value == XSD + "string" else term.datatype.value.partition("#")[2]
-            )
+            note = term.language or term.datatype.value.partition("#")[2]
+            note = "" if note in _UNSAID else note
             tag = Markup(' <small class="tag">%s</small>') % (note,) if note and not is_number(term) else ""
             return Markup("<bdi>%s</bdi>%s") % (term.value, tag)
         return Markup("<bdi>%s</bdi>") % (lexical(term),)
