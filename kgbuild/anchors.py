@@ -109,7 +109,7 @@ def _find(project: Project, article_id: str, report: Report) -> Article:
     articles = {}
     for path in walk(project.root, "data/articles", report):
         if path.suffix == ".yaml" and (source := read_source(project.root, path, report)):
-            article, _ = read_article(source, None, report)
+            article, _, _ = read_article(source, None, 0, report)
             if article is not None:
                 articles[article.id] = article
     if article_id not in articles:

@@ -11,31 +11,31 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from kgbuild.claims import AnchorState
+from kgbuild.claims import ANCHOR_STATES, AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
-from kgbuild.diagnostics import Report, UnreadableError, UsageError
+from kgbuild.diagnostics import Report, UnreadableError
 from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemaps
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
-from kgbuild.excerpts import ask
 from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
 from kgbuild.pool import default_jobs, share
-from kgbuild.project import Project, load_project
+from kgbuild.project import Project, load_project, locked
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.hosting import hosting_files
 from kgbuild.site.indexing import INDEXED, can_index
 from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import RESOURCE_FORMATS, Download, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
-from kgbuild.site.totals import Overview, count_claims, overview
+from kgbuild.site.totals import Overview, overview
 from kgbuild.sources import fingerprint
-from kgbuild.store import Answer, OxigraphStore
+from kgbuild.store import Answer, OxigraphStore, Solutions
 
 _WORTH = 100
 """Things with files of their own for which another process is worth starting."""
@@ -131,7 +131,7 @@ def build(
     infer = project.infer if infer is None else infer
     with timings.stage("fingerprint"):
         inputs = f"{fingerprint(project, texts)}-{engine}{'-inferred' if infer else ''}{_missing()}"
-    with _locked(project):
+    with locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
             figures, report, used, notes = last
@@ -197,9 +197,15 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in web_parts(compilation.size, compilation.nquads)}
         if overview is not None:
+            few = overview.things <= project.pages
+            why = (
+                "those of large tables are in the store alone"
+                if few
+                else f"the setting `pages` allows {project.pages:,}"
+            )
             material.note(
-                f"the site has no page for each of {overview.things:,} entities, claims and articles: the setting "
-                f"`pages` allows {project.pages:,}; `kgbuild serve` makes them when they are asked for"
+                f"the site has no page for each of {overview.things:,} entities, claims and articles: {why}; "
+                "`kgbuild serve` makes them when they are asked for"
             )
         if (count := len(compilation.sources.entities) + len(compilation.sources.claims)) > INDEXED and not can_index():
             material.note(
@@ -214,17 +220,21 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         parts = {f"data/{name}": group for name, group in grouped(compilation.parts, _QUADS).items()}
         if render:
             files["SHA256SUMS"] = _sums(files, parts)
-    notes = (*material.notes, *_large_notes(compilation, parts))
+    notes = (*material.notes, *_large_notes(parts))
     return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts, overview is not None)
 
 
-def _large_notes(compilation: Compilation, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
-    """Say of each large dataset where its statements are."""
-    for large in compilation.sources.large:
-        inside = {path: group for path, group in parts.items() if group[0].dataset == large.dataset}
-        count = sum(part.statements for group in inside.values() for part in group)
-        files = f"{len(inside)} file{'' if len(inside) == 1 else 's'} data/{large.dataset}-….nq.gz"
-        yield f"{count:,} statements of {large.dataset} stand in the store and in {files}, not on pages"
+def _large_notes(parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
+    """Say of each large table where its records are."""
+    tables: dict[str, list[tuple[Part, ...]]] = {}
+    for group in parts.values():
+        tables.setdefault(group[0].table, []).append(group)
+    for name, groups in tables.items():
+        count = sum(part.records for group in groups for part in group)
+        files = f"{len(groups)} file{'' if len(groups) == 1 else 's'} data/{name}-….nq.gz"
+        what = groups[0][0].what
+        owner = name.removesuffix(f".{what}")
+        yield f"{count:,} {what} of {owner} stand in the store and in {files}, not on pages"
 
 
 def _described(compilation: Compilation, *, sparse: bool) -> dict[str, tuple[str, str]]:
@@ -289,12 +299,11 @@ def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[
 def _overview(compilation: Compilation) -> Overview | None:
     """Return what a sparse site shows, or None where there are few enough things for a page of each.
 
-    Claims that are held nowhere but in the store count as well.
+    Claims of large tables are held nowhere but in the store: with them, too, there is no page of each.
     """
-    sources, prefixes = compilation.sources, compilation.project.prefixes
+    sources = compilation.sources
     held = len(sources.claims) + len(sources.entities) + len(sources.articles)
-    stored = ask(count_claims(), compilation.whole, prefixes) - len(sources.claims) if compilation.parts else 0
-    if held + stored <= compilation.project.pages and not stored:
+    if held <= compilation.project.pages and not compilation.counts["claims"]:
         return None
     return overview(compilation.whole, compilation.project)
 
@@ -338,25 +347,36 @@ def _downloads(material: Material, files: Mapping[str, bytes]) -> Iterator[Downl
 
 
 def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:
-    sources = compilation.sources
-    states: dict[AnchorState, int] = {}
-    for article in sources.articles:
-        for sentence in article.sentences:
-            states[sentence.state] = states.get(sentence.state, 0) + 1
+    sources, counts = compilation.sources, compilation.counts
+    states = Counter[AnchorState](sentence.state for article in sources.articles for sentence in article.sentences)
+    for state in ANCHOR_STATES:
+        states[state] += counts[f"anchor {state}"]
     covered = {(claim.article, number) for claim in sources.claims for number in claim.sentences}
+    covered |= {(article, number) for article, numbers in compilation.covered.items() for number in numbers}
     return Figures(
-        articles=len(sources.articles),
-        sentences=sum(len(article.sentences) for article in sources.articles),
-        covered=len(covered),
-        claims=len(sources.claims),
+        articles=len(sources.articles) + counts["articles"],
+        sentences=sum(len(article.sentences) for article in sources.articles) + counts["sentences"],
+        covered=len(covered) + counts["covered"],
+        claims=len(sources.claims) + counts["claims"],
         entities=len(sources.entities),
         mappings=sum(len(mapping_set.mappings) for mapping_set in sources.mappings),
-        plain=len(frozenset().union(*(shard.asserted for shard in compilation.shards))),
+        plain=_plain(compilation),
         quads=compilation.size + sum(part.quads for part in compilation.parts),
         queries=queries,
         pages=pages,
-        anchors=dict(sorted(states.items())),
+        anchors={state: count for state, count in sorted(states.items()) if count},
     )
+
+
+def _plain(compilation: Compilation) -> int:
+    """Count the plain triples, each once whatever the shards that license it."""
+    graph = compilation.project.graph("asserted")
+    plain = frozenset().union(*(shard.asserted for shard in compilation.shards))
+    if not compilation.counts["claims"]:
+        return len(plain)
+    answer = compilation.whole.query(f"SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
+    assert isinstance(answer, Solutions)
+    return int(next(answer.dicts())["n"])
 
 
 def _sums(files: Mapping[str, bytes], parts: Mapping[str, tuple[Part, ...]]) -> bytes:
@@ -489,26 +509,6 @@ def _recover(project: Project) -> None:
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(_aside(project), ignore_errors=True)
     shutil.rmtree(_large_store(project), ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(project: Project) -> Iterator[None]:
-    """Let only one build of a project run at a time."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(project.root, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise UsageError(f"another build of {project.root} is running") from None
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str, tuple[str, ...]] | None:

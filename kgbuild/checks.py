@@ -5,10 +5,11 @@ A check is a function in `CHECKS`. What can be said of RDF is said by the shapes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 
-from kgbuild.claims import KINDS, Claim, Place
+from kgbuild.claims import KINDS, Article, Claim, Place
 from kgbuild.datasets import FITS, NOT_COVERED, RECORD_KINDS, DatasetStatement
 from kgbuild.diagnostics import Related, Report, Span, did_you_mean
 from kgbuild.sources import Sources
@@ -154,46 +155,72 @@ def known_terms(sources: Sources, report: Report) -> None:
 
 def known_sentences(sources: Sources, report: Report) -> None:
     """Report claims that stand on no sentence, and sentences on which no claim stands."""
-    for article in sources.articles:
-        if not article.sentences:
-            continue
-        numbers = {sentence.number for sentence in article.sentences}
-        used = set()
-        for claim in sources.claims:
-            if claim.article != article.id:
-                continue
-            for index, number in enumerate(claim.sentences):
-                used.add(number)
-                if number not in numbers:
-                    hint = f"the table has sentences {min(numbers)} to {max(numbers)}"
-                    message = f"the article has no sentence {number}"
-                    report.add("KG207", message, claim.place.of(f"sentence[{index}]"), hint=hint)
-        for sentence in article.sentences:
-            if sentence.number not in used:
-                message = f"no claim stands on sentence {sentence.number}"
-                report.add("KG216", message, sentence.place.of("number"), hint="record what it states")
+    used: dict[str, set[int]] = defaultdict(set)
+    articles = {article.id: article for article in sources.articles if article.sentences}
+    numbers = {name: {sentence.number for sentence in article.sentences} for name, article in articles.items()}
+    for claim in sources.claims:
+        known = numbers.get(claim.article)
+        used[claim.article].update(claim.sentences)
+        for index, number in enumerate(claim.sentences if known else ()):
+            if known and number not in known:
+                hint = f"the table has sentences {min(known)} to {max(known)}"
+                message = f"the article has no sentence {number}"
+                report.add("KG207", message, claim.place.of(f"sentence[{index}]"), hint=hint)
+    for name, article in articles.items():
+        if not article.large:
+            covered_sentences(article, used[name], report)
+
+
+def covered_sentences(article: Article, used: Container[int], report: Report) -> None:
+    """Report sentences of an article on which no claim stands; `used` are the numbers of the others."""
+    for sentence in article.sentences:
+        if sentence.number not in used:
+            message = f"no claim stands on sentence {sentence.number}"
+            report.add("KG216", message, sentence.place.of("number"), hint="record what it states")
+
+
+def references(claim: Claim) -> Iterator[tuple[str, str, Span]]:
+    """Return the claims that a claim refers to: key, name as written, and place."""
+    lists = {
+        "object": (claim.object.id,) if claim.object.kind == "claim" else (),
+        "rationale": claim.rationale,
+        "contrasts-with": claim.contrasts_with,
+        "derived-from": claim.derived_from,
+    }
+    for key, names in lists.items():
+        for number, name in enumerate(names):
+            full = name if "/" in name else f"{claim.article}/{name}"
+            yield full, name, claim.place.of(key if key == "object" else f"{key}[{number}]")
 
 
 def known_claims(sources: Sources, report: Report) -> None:
     """Report references to claims that no article holds."""
     known = {claim.key for claim in sources.claims}
+    elsewhere = sources.elsewhere()
     for claim in sources.claims:
-        lists = {
-            "object": (claim.object.id,) if claim.object.kind == "claim" else (),
-            "rationale": claim.rationale,
-            "contrasts-with": claim.contrasts_with,
-            "derived-from": claim.derived_from,
-        }
-        for key, names in lists.items():
-            for number, name in enumerate(names):
-                full = name if "/" in name else f"{claim.article}/{name}"
-                span = claim.place.of(key if key == "object" else f"{key}[{number}]")
-                if full == claim.key:
-                    report.add("KG208", f"claim '{name}' refers to itself", span)
-                elif full not in known:
-                    near = did_you_mean(full, known)
-                    hint = near.replace(f"{claim.article}/", "") if near else None
-                    report.add("KG208", f"unknown claim '{name}'", span, hint=hint)
+        for full, name, span in references(claim):
+            if full == claim.key:
+                report.add("KG208", f"claim '{name}' refers to itself", span)
+            elif full not in known and not elsewhere(full):
+                near = did_you_mean(full, known)
+                hint = near.replace(f"{claim.article}/", "") if near else None
+                report.add("KG208", f"unknown claim '{name}'", span, hint=hint)
+
+
+def asked_elsewhere(sources: Sources) -> Iterator[tuple[str, str, Span]]:
+    """Return the claims that are referred to and not held: key, name as written, and place."""
+    known = {claim.key for claim in sources.claims}
+    for claim in sources.claims:
+        yield from (asked for asked in references(claim) if asked[0] not in known)
+    large = {article.id for article in sources.articles if article.large}
+    for alignments in sources.alignments:
+        for alignment in alignments.alignments:
+            if alignments.article in large and alignment.claim not in known:
+                yield (
+                    alignment.claim,
+                    alignment.claim.removeprefix(f"{alignments.article}/"),
+                    alignment.place.of("claim"),
+                )
 
 
 def kept_hedges(sources: Sources, report: Report) -> None:
@@ -254,6 +281,7 @@ def known_judgements(sources: Sources, report: Report) -> None:
     """Report alignments of what is unknown, and claims judged twice by one statement."""
     articles = {article.id for article in sources.articles}
     claims = {claim.key for claim in sources.claims}
+    elsewhere = {article.id for article in sources.articles if article.large}
     statements = {statement.key for statement in statements_of(sources)}
     large = {dataset.id for dataset in sources.datasets if dataset.large}
     judged: dict[tuple[str, str], Place] = {}
@@ -266,7 +294,8 @@ def known_judgements(sources: Sources, report: Report) -> None:
         criteria = {criterion.id for criterion in alignments.criteria}
         for alignment in alignments.alignments:
             place = alignment.place
-            if alignment.claim not in claims or not alignment.claim.startswith(f"{article}/"):
+            known = alignment.claim in claims or article in elsewhere
+            if not known or not alignment.claim.startswith(f"{article}/"):
                 own = [name.partition("/")[2] for name in claims if name.startswith(f"{article}/")]
                 name = alignment.claim.removeprefix(f"{article}/")
                 report.add("KG208", f"unknown claim '{name}'", place.of("claim"), hint=did_you_mean(name, own))

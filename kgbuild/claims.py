@@ -71,6 +71,12 @@ ARTICLE_FIELDS: Final = (
     Field("sha256", Kind.DIGEST, "digest of the text as UTF-8", property=KGB + "sha256"),
     Field("sections", Kind.RECORDS, "the sections in order", required=True),
 )
+ARTICLE_ROW_FIELDS: Final = (
+    Field("article", Kind.RECORD, "record of the article", required=True),
+    Field("sentences", Kind.RECORDS, "its sentences: number, section, start, end, sha256"),
+    Field("claims", Kind.RECORDS, "its claims"),
+)
+"""What one row of a table of articles holds, as the keys of an article's YAML file and its sentence table."""
 SECTION_FIELDS: Final = (
     Field("id", Kind.SLUG, "identifier within the article", required=True),
     Field("title", Kind.TEXT, "title in our own words", required=True, property=RDFS + "label"),
@@ -141,6 +147,7 @@ RIGHTS: Final = ("unclear", "open")
 EVIDENCE_TYPE: Final = BIOLINK + "has_evidence_of_type"
 
 AnchorState = Literal["verified", "digest only", "mismatch", "unchecked"]
+ANCHOR_STATES: Final[tuple[AnchorState, ...]] = ("verified", "digest only", "mismatch", "unchecked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +215,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """An article: its record, its sections, its sentences. Never its text."""
+    """An article: its record, its sections, its sentences. Never its text.
+
+    The claims of a `large` one are not held: they are compiled where they are read.
+    """
 
     id: str
     title: str
@@ -225,6 +235,7 @@ class Article:
     characters: int | None = None
     sha256: str | None = None
     sentences: tuple[Sentence, ...] = ()
+    large: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from kgbuild import describe, tiers
 from kgbuild.checks import check_sources
 from kgbuild.diagnostics import FindingsError, Report, UsageError
-from kgbuild.large import Part, compile_large, locate
+from kgbuild.large import Gathered, Large, Part, holds_claims, locate
 from kgbuild.lines import nquads, ntriples, without_graphs
 from kgbuild.mint import Nanopublication, context_of, index
 from kgbuild.moulds import Minter
@@ -31,6 +32,7 @@ from kgbuild.validate import (
     ENGINES,
     BrokenShapesError,
     Origins,
+    Rule,
     Screen,
     Shapes,
     Violation,
@@ -40,7 +42,11 @@ from kgbuild.validate import (
     load_shapes,
     origins_of,
     report_violations,
+    rules_beyond,
 )
+
+Elsewhere = Callable[[Sources, Shapes, Report], Gathered]
+"""What compiles large tables on other machines."""
 
 
 @dataclass(slots=True)
@@ -66,8 +72,8 @@ class Timings:
 class Compilation:
     """A compiled project: its sources, its quads by graph, and what was found.
 
-    `nquads` holds `size` quads. `store` holds all but the statements of large datasets, which are in `parts`; `whole`
-    holds everything.
+    `nquads` holds `size` quads. `store` holds all but the records of large tables, which are in `parts` and counted in
+    `counts`; `whole` holds everything.
     """
 
     project: Project
@@ -86,6 +92,10 @@ class Compilation:
     timings: Timings
     whole: OxigraphStore
     parts: tuple[Part, ...] = ()
+    counts: Counter[str] = field(default_factory=Counter)
+    covered: Mapping[str, set[int]] = field(default_factory=dict)
+    recorded: str = "1970-01-01"
+    unasked: tuple[Rule, ...] = ()
 
     @property
     def quads(self) -> tuple[Quad, ...]:
@@ -107,11 +117,13 @@ def compile_project(
     timings: Timings | None = None,
     jobs: int | None = None,
     folder: Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Compilation:
     """Compile the project at or above `start` in memory; raise `FindingsError` at the gate of a broken stage.
 
-    Large datasets are compiled in `jobs` processes (one for each processor) and loaded into a store on disk, in
-    `folder` or where temporary files go.
+    Large tables are compiled in `jobs` processes (one for each processor) and loaded into a store on disk, in `folder`
+    or where temporary files go. What compiles them `elsewhere` keeps what it makes: no store holds it, and rules that
+    may look at it are not run.
 
     `texts` gives local copies of articles' texts, by article id, against which anchors are verified. `engine` is `auto`
     (fast screen, pySHACL as judge) or `pyshacl` (pySHACL alone, over the whole graph at once).
@@ -132,31 +144,39 @@ def compile_project(
         minter = Minter(context)
         shards = tuple(compile_shard(shard, minter) for shard in plan(sources.claims, context, project.shard))
         made = [item for shard in shards for item in shard.nanopublications]
-        recorded = max((article.recorded for article in sources.articles), default="1970-01-01")
-        creator = (
-            max(sources.articles, key=lambda article: article.recorded).extractor if sources.articles else "nobody"
-        )
-        whole = index(made, context, recorded, creator)
+    with timings.stage("large" if sources.large else "shapes"):
+        shapes = load_shapes(sources.ontology.shapes, report)
+        if elsewhere is not None:
+            large, everything, parts = elsewhere(sources, shapes, report), None, tuple[Part, ...]()
+        else:
+            large, everything, parts = _compile_large(
+                sources, shapes, engine, jobs or default_jobs(), folder, report, timings
+            )
+        gate(report)
     with timings.stage("describe"):
+        newest = max(((article.recorded, article.extractor) for article in sources.articles), default=("", ""))
+        newest = max(newest, large.recorded)
+        recorded, creator = newest if any(newest) else ("1970-01-01", "nobody")
+        whole = index(made, context, recorded, creator, large.indexes)
         descriptions = tuple(sorted(set(_descriptions(sources, shards, whole, recorded))))
         text = "".join([item.text for item in (*made, whole)]) + nquads(descriptions)
         data = text.encode("utf-8")
     with timings.stage("load"):
         store = OxigraphStore.of(data)
-    with timings.stage("large" if sources.large else "shapes"):
-        shapes = load_shapes(sources.ontology.shapes, report)
-        everything, parts = _load_large(sources, shapes, engine, store, data, folder, jobs, report, timings)
-        gate(report)
+        if everything is not None:
+            everything.add_all(iter([data]))
     with timings.stage("validate"):
+        beyond = rules_beyond(shapes, bool(sources.large), holds_claims(sources.large))
         try:
-            large = everything if parts else None
-            violations = _validate(shards, whole, descriptions, shapes, store, large, engine, report)
+            violations = _validate(shards, whole, descriptions, shapes, engine)
+            if engine != "pyshacl":
+                violations |= check_rules(shapes, store, report, everything, beyond)
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
             raise
         origins = origins_of(sources, ((item.iri, item.claim) for item in made))
-        origins.places.update(locate(sources, [violation.focus for violation in violations]))
+        origins.places.update(locate(sources, shapes, [violation.focus for violation in violations]))
         report_violations(violations, shapes, origins, project, report)
         gate(report)
     return Compilation(
@@ -174,34 +194,35 @@ def compile_project(
         origins=origins,
         report=report,
         timings=timings,
-        whole=everything,
+        whole=everything or store,
         parts=parts,
+        counts=large.counts,
+        covered=large.covered,
+        recorded=recorded,
+        unasked=beyond if everything is None else (),
     )
 
 
-def _load_large(
+def _compile_large(
     sources: Sources,
     shapes: Shapes,
     engine: str,
-    store: OxigraphStore,
-    data: bytes,
+    jobs: int,
     folder: Path | None,
-    jobs: int | None,
     report: Report,
     timings: Timings,
-) -> tuple[OxigraphStore, tuple[Part, ...]]:
-    """Compile the large datasets and load them into a store beside all the rest; without any, the store is whole."""
+) -> tuple[Gathered, OxigraphStore | None, tuple[Part, ...]]:
+    """Compile the large tables and load them into a store on disk; without any there is none."""
+    large = Large(sources, shapes, engine, kept_shards(sources.project), jobs, report, timings.announce)
     if not sources.large:
-        return store, ()
+        return large, None, ()
     parts: list[Part] = []
-    kept = kept_shards(sources.project)
-    made = compile_large(sources, shapes, engine, kept, jobs or default_jobs(), report, timings.announce)
+    made = large.parts()
 
     def pieces(first: Part | None) -> Iterator[bytes]:
-        yield data
         for part in made if first is None else itertools.chain([first], made):
             parts.append(part)
-            if not report.has_errors:
+            if not large.report.has_errors:
                 yield gzip.decompress(part.file.read_bytes())
 
     with contextlib.closing(made):
@@ -209,7 +230,7 @@ def _load_large(
         first = next(made, None)
         whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
         whole.add_all(pieces(first))
-    return whole, tuple(parts)
+    return large, whole, tuple(parts)
 
 
 def kept_shards(project: Project) -> Path:
@@ -248,22 +269,12 @@ def _validate(
     whole: Nanopublication,
     descriptions: tuple[Quad, ...],
     shapes: Shapes,
-    store: OxigraphStore,
-    large: OxigraphStore | None,
     engine: str,
-    report: Report,
 ) -> set[Violation]:
-    """Validate each shard with the descriptions, and run the whole-graph rules on the store."""
-    described = ntriples(descriptions)
+    """Judge what is held by the local shapes: the descriptions, and each shard for itself."""
+    pieces = [ntriples(descriptions) + without_graphs(whole.text)]
+    pieces += [without_graphs("".join([item.text for item in shard.nanopublications])) for shard in shards]
     if engine == "pyshacl":
-        every = [item for shard in shards for item in shard.nanopublications]
-        data = described + "".join([without_graphs(item.text) for item in (*every, whole)])
-        return judge(data, shapes.whole)
-    screen = Screen(shapes, engine)
-    violations = check_rules(shapes, store, report, large)
-    if not shards:
-        violations |= screen.violations(described + without_graphs(whole.text))
-    for shard in shards:
-        data = described + "".join([without_graphs(item.text) for item in shard.nanopublications])
-        violations |= screen.violations(data)
-    return violations
+        return judge("".join(pieces), shapes.whole)
+    screen = Screen(shapes.local, engine, parts=True)
+    return set().union(*map(screen.violations, pieces))

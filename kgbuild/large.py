@@ -1,4 +1,4 @@
-"""Datasets too large to hold: their statements are read, checked, written and screened shard by shard, in processes.
+"""Tables too large to hold: their shards are compiled in processes, and what is told of each is put together.
 
 A shard that was compiled before, and whose inputs did not change, is taken from where it was kept; so a build that was
 interrupted goes on where it stopped. The bytes are the same whatever the number of processes.
@@ -6,26 +6,26 @@ interrupted goes on where it stopped. The bytes are the same whatever the number
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
-import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Container, Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from kgbuild.checks import known_entities, known_records, known_terms, unique_ids
+from kgbuild.checks import asked_elsewhere
 from kgbuild.claims import Place
-from kgbuild.datasets import STATEMENT_FIELDS, Dataset, DatasetStatement
-from kgbuild.diagnostics import Diagnostic, Report, Span
-from kgbuild.lines import nquads, without_graphs
+from kgbuild.diagnostics import Report, Severity, Span
+from kgbuild.folders import HeldFolder, LocalFolder
+from kgbuild.kinds import shards_of
 from kgbuild.pool import run
-from kgbuild.read.datasets import LargeTable, read_statements
+from kgbuild.read.datasets import StatementTable
 from kgbuild.read.streams import Batch
-from kgbuild.sources import Sources, tool_digest
-from kgbuild.tiers import describe_statement, evidence_of
-from kgbuild.validate import Origins, Screen, Shapes, report_violations
+from kgbuild.shards import Compiled, Shards, file_of
+from kgbuild.sources import LargeTable, Sources
+from kgbuild.validate import Shapes
 
 Progress = Callable[[str], None]
 _MOST = 1000
@@ -33,242 +33,214 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A compiled shard of a large dataset: a file of N-Quads, and what it holds."""
+    """A compiled shard of a large table: a file of N-Quads, and what it holds."""
 
-    dataset: str
+    table: str
+    what: str
     number: int
     file: Path
     quads: int
-    statements: int
+    records: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    key: str
-    number: int
-    large: LargeTable
-    batch: Batch
+class Names:
+    """Names that must be unique, kept as digests of eight bytes each.
+
+    >>> names = Names(["a", "b"]); names.add(["c", "a"]); len(names.repeated())
+    1
+    >>> "b" in names, "d" in names
+    (True, False)
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.digests = array("Q")
+        self.sorted = True
+        self.add(names)
+
+    def add(self, names: Iterable[str]) -> None:
+        """Take some names."""
+        self.digests.extend(map(digest, names))
+        self.sorted = False
+
+    def repeated(self) -> frozenset[int]:
+        """Return the digests that more than one name has: most likely the same name twice."""
+        digests = self._in_order()
+        return frozenset(digests[place] for place in range(1, len(digests)) if digests[place] == digests[place - 1])
+
+    def __contains__(self, name: str) -> bool:
+        digests, wanted = self._in_order(), digest(name)
+        place = bisect_left(digests, wanted)
+        return place < len(digests) and digests[place] == wanted
+
+    def _in_order(self) -> array[int]:
+        if not self.sorted:
+            self.digests = array("Q", sorted(self.digests))
+            self.sorted = True
+        return self.digests
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """What a worker tells of a shard; `used` are source records, `named` entities."""
-
-    task: str
-    lines: tuple[int, ...]
-    ids: tuple[str, ...]
-    used: tuple[str, ...]
-    named: tuple[str, ...]
-    quads: int
-    findings: tuple[Diagnostic, ...]
+def digest(name: str) -> int:
+    """Return the digest of a name: eight bytes."""
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
-def compile_large(
-    sources: Sources,
-    shapes: Shapes,
-    engine: str,
-    folder: Path,
-    jobs: int,
-    report: Report,
-    progress: Progress | None = None,
-) -> Generator[Part, None, None]:
-    """Compile every large dataset into parts below `folder`, in the order of its rows; report what was found."""
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = set()
-    for large in sources.large:
-        dataset = next((dataset for dataset in sources.datasets if dataset.id == large.dataset), None)
-        if dataset is not None:
-            for part in _Compiler(sources, dataset, large, shapes, engine, folder).parts(jobs, report, progress):
-                kept.add(part.file.name.partition(".")[0])
-                yield part
-    for path in folder.iterdir():
-        if path.name.partition(".")[0] not in kept:
-            path.unlink()
+class _Digests:
+    """The names that have one of some digests."""
+
+    def __init__(self, digests: frozenset[int]) -> None:
+        self.digests = digests
+
+    def __contains__(self, name: object) -> bool:
+        return digest(str(name)) in self.digests
 
 
-class _Compiler:
-    """Compiles the shards of one dataset; every process has a copy."""
+class Gathered:
+    """What is told of the shards of all large tables of a project, put together, wherever they are compiled."""
+
+    def __init__(self, sources: Sources, report: Report) -> None:
+        self.sources, self.report, self.broken = sources, report, False
+        self.counts: Counter[str] = Counter()
+        self.covered: dict[str, set[int]] = {}
+        self.indexes: list[str] = []
+        self.recorded = ("", "")
+        self.asks: list[tuple[str, str, Span]] = list(asked_elsewhere(sources)) if sources.large else []
+
+    @property
+    def overflows(self) -> bool:
+        """Tell whether so much is wrong that the rest of a table is not looked at; warnings never end the work."""
+        return self.broken and len(self.report) > _MOST
+
+    def add(self, shard: Compiled, shards: Shards) -> None:
+        """Take what is told of a shard, in the order of its table."""
+        self.report.extend(shard.findings)
+        self.broken = self.broken or any(finding.severity is Severity.ERROR for finding in shard.findings)
+        self.counts.update(shard.counts)
+        self.recorded = max(self.recorded, shard.recorded)
+        self.indexes += [shard.index] if shard.index else []
+        self.asks += [(key, name, Span(shards.table.path, line)) for key, name, line in shard.asks]
+
+    def finish(self, shards: Shards, repeated: Container[str] | None, used: set[str]) -> None:
+        """Check what can be told only from all shards of a table: names that may be given twice, and what is used."""
+        if repeated is not None:
+            self._report_repeated(shards, repeated)
+        if not self.report.has_errors:
+            shards.finish(used, self.report)
+        if shards.what == "claims":
+            self.covered[shards.name.removesuffix(".claims")] = {int(name) for name in used}
+
+    def report_unknown(self, asks: Iterable[tuple[str, str, Span]]) -> None:
+        """Report claims that are referred to and nowhere."""
+        for _, name, span in asks:
+            self.report.add("KG208", f"unknown claim '{name}'", span)
+
+    def _report_repeated(self, shards: Shards, repeated: Container[str]) -> None:
+        """Report names given twice: of those that may be, those that are."""
+        seen: dict[str, Place | None] = dict.fromkeys(shards.known)
+        for name, place in shards.places(repeated):
+            if name in seen:
+                words = {"statements": "statement or record", "claims": "claim"}.get(shards.what)
+                what = words or ("claim" if "/" in name else "article")
+                message = f"{what} '{name.rpartition('/')[2]}' is given twice"
+                self.report.add("KG201", message, place.of("id"))
+            seen.setdefault(name, place)
+
+
+class Large(Gathered):
+    """The large tables of a project, compiled one after the other; what is told of all is whole when `parts` ended."""
 
     def __init__(
-        self, sources: Sources, dataset: Dataset, large: LargeTable, shapes: Shapes, engine: str, folder: Path
+        self,
+        sources: Sources,
+        shapes: Shapes,
+        engine: str,
+        folder: Path,
+        jobs: int,
+        report: Report,
+        progress: Progress | None = None,
     ) -> None:
-        self.sources, self.dataset, self.large, self.folder = sources, dataset, large, folder
-        self.shapes, self.engine = shapes, engine
-        self.project, self.ontology = sources.project, sources.ontology
-        self.evidence = evidence_of(dataset)
-        self.entities = {entity.id: entity for entity in sources.entities}
-        self.records = {record.id: record for record in dataset.records}
-        self.screen: Screen | None = None
-        settings = (self.project.base, self.project.language, large.dataset, sorted(large.prefixes.items()))
-        laws = (self.ontology.shapes, engine, sorted(self.evidence.items()), sorted(self.ontology.predicates.items()))
-        text = repr((tool_digest(), settings, laws, sorted(self.ontology.concepts.items())))
-        self.salt = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+        super().__init__(sources, report)
+        self.shapes, self.engine, self.folder = shapes, engine, folder
+        self.jobs, self.progress = jobs, progress
+        self.claims = Names(claim.key for claim in sources.claims)
 
-    def parts(self, jobs: int, report: Report, progress: Progress | None) -> Generator[Part, None, None]:
-        """Compile all shards, and check what can be told only from all of them."""
+    def parts(self) -> Generator[Part, None, None]:
+        """Compile every table into parts below the folder, in the order of its rows; report what was found."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept = set()
+        for large in self.sources.large:
+            shards = shards_of(self.sources, large, self.shapes, self.engine, LocalFolder(self.folder))
+            if shards is not None:
+                for part in self._table(shards):
+                    kept.add(part.file.name.partition(".")[0])
+                    yield part
+        self.report_unknown(asked for asked in self.asks if asked[0] not in self.claims)
+        for path in self.folder.iterdir():
+            if path.name.partition(".")[0] not in kept:
+                path.unlink()
+
+    def _table(self, shards: Shards) -> Generator[Part, None, None]:
+        """Compile all shards of a table, and check what can be told only from all of them."""
         started, done = time.monotonic(), 0
-        total = self.large.table.count() if progress else 0
-        seen = set(self.records)
+        total = shards.table.count() if self.progress else 0
+        names = Names(shards.known)
         used: set[str] = set()
-        results = run(self.compile, self.tasks(report), jobs, lambda task: _named(task.batch))
+        results = run(shards.compile, shards.tasks(self.report), self.jobs, lambda task: _named(task.batch))
         for number, shard in enumerate(results, 1):
-            report.extend(shard.findings)
-            for line, name in zip(shard.lines, shard.ids, strict=True):
-                if name in seen:
-                    place = Span(self.large.table.path, line)
-                    report.add("KG201", f"statement or record '{name}' is given twice", place)
-            seen.update(shard.ids)
+            self.add(shard, shards)
+            names.add(shard.names)
             used.update(shard.used)
-            file = self.folder / f"{shard.task}.nq.gz"
+            records = shard.counts.get(shards.what, 0)
             if shard.quads:
-                yield Part(self.dataset.id, number, file, shard.quads, len(shard.ids))
-            done += len(shard.ids)
-            if len(report) > _MOST:
-                break
-            if progress:
-                progress(_progress(self.dataset.id, done, total, time.monotonic() - started))
-        for record in self.dataset.records:
-            if record.id not in used and not report.has_errors:
-                message = f"no statement is taken from the record '{record.id}'"
-                report.add("KG708", message, record.place.of("id"), hint="state what it says, or remove it")
-
-    def tasks(self, report: Report) -> Iterator[_Task]:
-        """Cut the table into shards and name each by its inputs."""
-        size = self.project.shard
-        for number, batch in enumerate(self.large.table.batches(STATEMENT_FIELDS, size, report), 1):
-            digest = self.salt.copy()
-            digest.update(repr((batch.form, batch.heading, [row for _, row in batch.rows])).encode())
-            yield _Task(digest.hexdigest()[:40], number, self.large, batch)
-
-    def compile(self, task: _Task) -> _Compiled:
-        """Compile one shard, or tell what is known of it."""
-        known = self._kept(task)
-        if known is not None:
-            return known
-        report = Report()
-        statements = read_statements(task.batch, self.dataset.id, self.large.prefixes, self.project.language, report)
-        self._check(statements, report)
-        quads = 0
-        if not report.has_errors:
-            lines = (quad for statement in statements for quad in sorted(set(self._describe(statement))))
-            text = nquads(dict.fromkeys(lines))
-            quads = text.count("\n")
-            self._validate(statements, text, report)
-            self._keep(task, text)
-        compiled = _Compiled(
-            task=task.key,
-            lines=tuple([statement.place.span.line for statement in statements]),
-            ids=tuple([statement.id for statement in statements]),
-            used=tuple(sorted({name for statement in statements for name in statement.records})),
-            named=tuple(sorted(_entities(statements))),
-            quads=quads,
-            findings=tuple(report.sorted()),
-        )
-        if not compiled.findings:
-            facts = {name: getattr(compiled, name) for name in ("ids", "used", "named", "quads")}
-            _write(self.folder / f"{task.key}.json", json.dumps(facts).encode())
-        return compiled
-
-    def _kept(self, task: _Task) -> _Compiled | None:
-        """Return what is known of a shard that was compiled without a finding and whose names are still described."""
-        try:
-            facts = json.loads((self.folder / f"{task.key}.json").read_bytes())
-            ids, used, named, quads = (facts[name] for name in ("ids", "used", "named", "quads"))
-        except (OSError, ValueError, KeyError):
-            return None
-        if not (self.records.keys() >= set(used) and self.entities.keys() >= set(named)):
-            return None
-        if not (self.folder / f"{task.key}.nq.gz").exists():
-            return None
-        lines = tuple([line for line, _ in task.batch.rows])
-        return _Compiled(task.key, lines, tuple(ids), tuple(used), tuple(named), quads, ())
-
-    def _check(self, statements: list[DatasetStatement], report: Report) -> None:
-        """Run the checks of statements on those of a shard; where one fails, with all names at hand for the hints."""
-        near = Report()
-        _run_checks(self._view(statements, narrow=True), near)
-        if near.findings:
-            _run_checks(self._view(statements, narrow=False), report)
-
-    def _view(self, statements: list[DatasetStatement], *, narrow: bool) -> Sources:
-        entities, records = self.sources.entities, self.dataset.records
-        if narrow:
-            named = [self.entities[name] for name in _entities(statements) if name in self.entities]
-            entities = tuple(replace(entity, broader=()) for entity in named)
-            used = {name for statement in statements for name in statement.records}
-            records = tuple(self.records[name] for name in used if name in self.records)
-        dataset = replace(self.dataset, statements=tuple(statements), records=records)
-        return replace(
-            self.sources, articles=(), claims=(), mappings=(), alignments=(), entities=entities, datasets=(dataset,)
-        )
-
-    def _describe(self, statement: DatasetStatement) -> Iterator[tuple[str, str, str, str]]:
-        return describe_statement(statement, self.evidence, self.project, self.ontology)
-
-    def _validate(self, statements: list[DatasetStatement], text: str, report: Report) -> None:
-        """Screen a shard: the shapes for one node need nothing beside it."""
-        self.screen = self.screen or Screen(self.shapes, self.engine)
-        violations = self.screen.violations(without_graphs(text))
-        if violations:
-            origins = Origins({self.project.dataset(statement.key): statement.place for statement in statements})
-            report_violations(violations, self.shapes, origins, self.project, report)
-
-    def _keep(self, task: _Task, text: str) -> None:
-        _write(self.folder / f"{task.key}.nq.gz", gzip.compress(text.encode(), compresslevel=1, mtime=0))
+                yield Part(shards.name, shards.what, number, self.folder / file_of(shard.task), shard.quads, records)
+            done += records
+            if self.overflows:
+                return
+            if self.progress:
+                self.progress(_progress(shards.name, shards.what, done, total, time.monotonic() - started))
+        repeated = names.repeated()
+        self.finish(shards, _Digests(repeated) if repeated else None, used)
+        if shards.what != "statements":
+            self.claims.digests.extend(names.digests)
+            self.claims.sorted = False
 
 
-def locate(sources: Sources, nodes: Iterable[str]) -> dict[str, Place]:
-    """Find where the statements of large datasets that some nodes belong to are written, by their IRIs."""
+def locate(sources: Sources, shapes: Shapes, nodes: Iterable[str]) -> dict[str, Place]:
+    """Find where the records of large tables that some nodes belong to are written, by their IRIs."""
     places: dict[str, Place] = {}
-    for large in sources.large:
-        prefix = sources.project.dataset(large.dataset) + "/"
-        wanted = {node.removeprefix(prefix).partition("#")[0] for node in nodes if node.startswith(prefix)}
-        quiet = Report()
-        for batch in large.table.batches(STATEMENT_FIELDS, sources.project.shard, quiet) if wanted else ():
-            for statement in read_statements(batch, large.dataset, large.prefixes, sources.project.language, quiet):
-                if statement.id in wanted:
-                    places[prefix + statement.id] = statement.place
+    nodes = list(nodes)
+    for large in sources.large if nodes else ():
+        shards = shards_of(sources, large, shapes, "auto", HeldFolder())
+        if shards is not None and (wanted := shards.names_of(nodes)):
+            places |= {wanted[name]: place for name, place in shards.places(wanted)}
     return places
 
 
 def grouped(parts: Iterable[Part], quads: int) -> dict[str, tuple[Part, ...]]:
-    """Put neighbouring parts of a dataset together into files of some `quads`, by name."""
+    """Put neighbouring parts of a table together into files of some `quads`, by name."""
     groups: dict[str, list[Part]] = {}
     sizes: dict[str, int] = {}
     for part in parts:
-        number = sizes.get(part.dataset, 0) // quads + 1
-        sizes[part.dataset] = sizes.get(part.dataset, 0) + part.quads
-        groups.setdefault(f"{part.dataset}-{number:04}.nq.gz", []).append(part)
+        number = sizes.get(part.table, 0) // quads + 1
+        sizes[part.table] = sizes.get(part.table, 0) + part.quads
+        groups.setdefault(f"{part.table}-{number:04}.nq.gz", []).append(part)
     return {name: tuple(group) for name, group in groups.items()}
 
 
-def _run_checks(view: Sources, report: Report) -> None:
-    for check in (unique_ids, known_entities, known_terms, known_records):
-        check(view, report)
-
-
-def _entities(statements: list[DatasetStatement]) -> set[str]:
-    things = (thing for statement in statements for thing in (statement.subject, statement.object))
-    return {thing.id for thing in things if thing.kind == "entity"}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    aside.write_bytes(data)
-    aside.replace(path)
+def holds_claims(large: Iterable[LargeTable]) -> bool:
+    """Tell whether some large tables hold claims, not only statements of datasets."""
+    return any(not isinstance(table, StatementTable) for table in large)
 
 
 def _named(batch: Batch) -> str:
     return f"{batch.path}, rows {batch.rows[0][0]} to {batch.rows[-1][0]}"
 
 
-def _progress(dataset: str, done: int, total: int, seconds: float) -> str:
+def _progress(name: str, what: str, done: int, total: int, seconds: float) -> str:
     """Say how far the work is, how fast it goes, and how long it will take.
 
-    >>> _progress("usda", 5000, 20000, 2.0)
+    >>> _progress("usda", "statements", 5000, 20000, 2.0)
     'usda: 5,000 of 20,000 statements, 2,500 a second, 0:06 left'
     """
     rate = done / seconds if seconds > 0 else 0.0
     left = int((total - done) / rate) if rate else 0
-    return f"{dataset}: {done:,} of {total:,} statements, {rate:,.0f} a second, {left // 60}:{left % 60:02} left"
+    return f"{name}: {done:,} of {total:,} {what}, {rate:,.0f} a second, {left // 60}:{left % 60:02} left"

@@ -132,11 +132,16 @@ def nanopublication(name: str, base: str, quads: Collection[Quad]) -> Nanopublic
 
 
 def index(
-    nanopublications: Iterable[Nanopublication], context: Context, recorded: str, creator: str
+    nanopublications: Iterable[Nanopublication],
+    context: Context,
+    recorded: str,
+    creator: str,
+    indexes: Iterable[str] = (),
 ) -> Nanopublication:
-    """Mint the index that lists all nanopublications of the graph (npx:NanopubIndex)."""
+    """Mint an index that lists nanopublications, and those that other indexes list (npx:NanopubIndex)."""
     me = f"<{context.base}np/{HOLE}>"
     elements = [(me, f"<{NPX}includesElement>", f"<{item.iri}>") for item in nanopublications]
+    elements += [(me, f"<{NPX}includesSubindex>", f"<{iri}>") for iri in indexes]
     publication = [
         (TYPE, f"<{NPX}NanopubIndex>"),
         (f"<{DCTERMS}created>", literal(f"{recorded}T00:00:00Z", datatype=XSD + "dateTime")),

@@ -72,6 +72,12 @@ class Minter:
             for scheme, concepts in context.concepts.items()
         }
 
+    def within(self, context: Context) -> Minter:
+        """Return a minter for other articles of the same graph that shares the moulds."""
+        other = Minter(context)
+        other.moulds = self.moulds
+        return other
+
     def mint(self, claim: Claim) -> Nanopublication:
         """Mint the nanopublication of a claim, as `kgbuild.mint.mint` does."""
         context, iris = self.context, self.iris

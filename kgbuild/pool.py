@@ -101,6 +101,8 @@ def _fork(work: Callable[[Any], Any], tasks: Sequence[Any]) -> tuple[int, int]:
         return process, here
     code = 1
     try:
+        os.close(here)  # or writing would never fail once nobody reads
+        _end_with_parent()
         gc.disable()  # to look at each value of the parent's would copy its memory
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

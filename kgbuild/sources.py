@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from kgbuild.diagnostics import Report, Span
 from kgbuild.ontology import Ontology, read_ontology
 from kgbuild.project import Project
 from kgbuild.read.alignments import read_alignments
-from kgbuild.read.articles import read_article
-from kgbuild.read.datasets import LargeTable, read_dataset
+from kgbuild.read.articles import ArticleTable, ClaimTable, read_article, read_article_table
+from kgbuild.read.datasets import StatementTable, read_dataset
 from kgbuild.read.entities import read_entities, read_entity_table
 from kgbuild.read.mappings import read_mappings
 from kgbuild.read.sentences import read_sentences, verify_sentences
@@ -25,6 +25,8 @@ SENTENCES = ".sentences.tsv"
 MAPPINGS = ".sssom.tsv"
 RECORDS = ".records"
 CLAIMS = ".claims"
+LargeTable = StatementTable | ClaimTable | ArticleTable
+"""Records that are not held: each is read where it is compiled."""
 _TABLED = frozenset({"data/articles", "data/datasets", "data/entities"})
 
 
@@ -42,6 +44,12 @@ class Sources:
     alignments: tuple[AlignmentSet, ...] = ()
     large: tuple[LargeTable, ...] = ()
 
+    def elsewhere(self) -> Callable[[str], bool]:
+        """Return what tells whether a claim, by its key, may be one of those that are not held."""
+        here = {article.id: article.large for article in self.articles}
+        others = any(isinstance(large, ArticleTable) for large in self.large)
+        return lambda key: here.get(key.partition("/")[0], others)
+
 
 def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | None = None) -> Sources:
     """Read everything a project compiles; `texts` gives local copies of articles' texts by article id."""
@@ -53,19 +61,27 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
         entities += read_entity_table(table, project.language, report)
     articles: list[Article] = []
     claims: list[Claim] = []
+    large: list[LargeTable] = []
     tables = {}
     rows = _tables(project, "data/articles", report)
     for source in _files(project, "data/articles", (".yaml", SENTENCES), report):
         if source.path.endswith(SENTENCES):
             tables[source.path.removesuffix(SENTENCES)] = source
             continue
-        article, found = read_article(source, rows.pop(source.path.removesuffix(".yaml") + CLAIMS, None), report)
+        beside = rows.pop(source.path.removesuffix(".yaml") + CLAIMS, None)
+        article, found, rest = read_article(source, beside, project.large, report)
         claims += found
-        if article is not None:
-            articles.append(article)
-    for table in rows.values():
-        report.add("KG113", f"no article belongs to {table.path}", Span(table.path))
+        articles += [article] if article is not None else []
+        large += [rest] if rest is not None else []
     anchored = [_anchored(project, article, tables, texts or {}, report) for article in articles]
+    for stem, table in rows.items():
+        if stem.endswith(CLAIMS):
+            report.add("KG113", f"no article belongs to {table.path}", Span(table.path))
+            continue
+        several, others = read_article_table(table, project.large, project.shard, report)
+        anchored += [article for article, _ in several]
+        claims += [claim for _, found in several for claim in found]
+        large += [others] if others is not None else []
     read = {article.place.span.path for article in articles}
     for stem, source in tables.items():
         if not (project.root / f"{stem}.yaml").exists():
@@ -82,7 +98,7 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
         for source in _files(project, "data/alignments", (".yaml",), report)
         if (alignments := read_alignments(source, project.language, report)) is not None
     ]
-    datasets, large = _datasets(project, report)
+    datasets, statements = _datasets(project, report)
     return Sources(
         project,
         ontology,
@@ -92,11 +108,11 @@ def read_sources(project: Project, report: Report, texts: Mapping[str, Path] | N
         tuple(sets),
         tuple(datasets),
         tuple(judged),
-        tuple(large),
+        (*statements, *large),
     )
 
 
-def _datasets(project: Project, report: Report) -> tuple[list[Dataset], list[LargeTable]]:
+def _datasets(project: Project, report: Report) -> tuple[list[Dataset], list[StatementTable]]:
     """Read every dataset with the tables beside it."""
     datasets, large = [], []
     tables = _tables(project, "data/datasets", report)

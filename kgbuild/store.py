@@ -119,6 +119,11 @@ class OxigraphStore:
         if stream.failed is not None:
             raise stream.failed
 
+    def triples(self) -> str:
+        """Return the union of all graphs as N-Triples."""
+        triples = dict.fromkeys(quad.triple for quad in self.store)
+        return (ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES) or b"").decode()
+
     def flush(self) -> None:
         """Make sure that what was added is on the disk."""
         try:

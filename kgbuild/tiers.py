@@ -94,16 +94,20 @@ def describe_alignments(sources: Sources) -> Iterator[Quad]:
             covered.add(alignment.claim)
             here = project.alignment(f"{alignment.claim}/{alignment.statement}")
             yield from _quads(graph, here, _alignment(alignment, me, project, sources.ontology))
-        verdict = sources.ontology.concepts["alignment"][NOT_COVERED].iri
         for claim in sources.claims:
             if claim.article == alignments.article and claim.key not in covered:
-                pairs = [
-                    (TYPE, f"<{KGB}Alignment>"),
-                    (KGB + "articleClaim", f"<{project.claim(claim.key)}>"),
-                    (KGB + "alignment", f"<{verdict}>"),
-                    (DCTERMS + "isPartOf", f"<{me}>"),
-                ]
-                yield from _quads(graph, project.alignment(f"{claim.key}/{NOT_COVERED}"), pairs)
+                yield from describe_not_covered(claim.key, claim.article, project, sources.ontology)
+
+
+def describe_not_covered(claim: str, article: str, project: Project, ontology: Ontology) -> Iterator[Quad]:
+    """Say of a claim of a judged article that nothing covers it."""
+    pairs = [
+        (TYPE, f"<{KGB}Alignment>"),
+        (KGB + "articleClaim", f"<{project.claim(claim)}>"),
+        (KGB + "alignment", f"<{ontology.concepts['alignment'][NOT_COVERED].iri}>"),
+        (DCTERMS + "isPartOf", f"<{project.alignment(article)}>"),
+    ]
+    yield from _quads(project.graph("alignment"), project.alignment(f"{claim}/{NOT_COVERED}"), pairs)
 
 
 def _quads(graph: str, subject: str, pairs: Iterable[Pair]) -> Iterator[Quad]:

@@ -22,7 +22,9 @@ def screened(compilation: Compilation, data: str, engine: str = "auto") -> set[o
     """Validate triples as a build does: fast screen with pySHACL as judge, rules set-wise on a store."""
     report = Report()
     store = OxigraphStore.of(data.encode())
-    found = check_rules(compilation.shapes, store, report) | Screen(compilation.shapes, engine).violations(data)
+    found = check_rules(compilation.shapes, store, report) | Screen(
+        compilation.shapes.local, engine, parts=True
+    ).violations(data)
     assert not report.findings
     return set(found)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from servers import until
 
 from kgbuild.diagnostics import UsageError
 from kgbuild.pool import WorkerError, run
@@ -79,3 +83,16 @@ def test_nothing_runs_on_when_the_results_are_left() -> None:
     results.close()
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+def test_forks_that_share_work_end_with_the_process_that_asked() -> None:
+    code = "import os, time; from kgbuild.pool import share; asked = os.getpid()\n"
+    code += "def work(n):\n    print(os.getpid(), flush=True); time.sleep(30 if os.getpid() == asked else 0.5); return 'x' * 1_000_000\n"
+    code += "share(work, [1, 2], 2)"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    fork = ({int(process.stdout.readline()) for _ in range(2)} - {process.pid}).pop()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert until(lambda: not Path(f"/proc/{fork}").exists(), 5)

@@ -110,7 +110,7 @@ class Material:
     @property
     def recorded(self) -> str:
         """Return the day on which the newest article was recorded: the date of the whole."""
-        return max((article.recorded for article in self.compilation.sources.articles), default="1970-01-01")
+        return self.compilation.recorded
 
     def note(self, text: str) -> None:
         """Keep a note, once."""

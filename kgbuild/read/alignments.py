@@ -22,7 +22,7 @@ from kgbuild.source import Source
 def read_alignments(source: Source, language: str, report: Report) -> AlignmentSet | None:
     """Read the judgements on one article; a verdict on several statements is one alignment for each."""
     root = parse(source, report)
-    top = None if root is None else top_level(root, {"alignments", "criteria", "claims"}, source, report)
+    top = None if root is None else top_level(root, {"alignments", "criteria", "claims"}, source.path, report)
     if root is None or top is None:
         return None
     head = top.get("alignments")

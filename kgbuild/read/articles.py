@@ -1,48 +1,136 @@
 """Articles and their claims: `data/articles/NAME.yaml`, with the sentence table beside each.
 
-Claims may also stand in a table, `NAME.claims.csv` and the like.
+Claims may also stand in a table, `NAME.claims.csv` and the like, and whole articles in a table of their own, an article
+a row. Claims of a table beyond a limit are not held: their table is named instead, and read where they are compiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from kgbuild import claims
 from kgbuild.claims import Article, Claim, Section
 from kgbuild.diagnostics import Report
 from kgbuild.read.records import Record
-from kgbuild.read.streams import Table
-from kgbuild.read.yaml import Mapping, Sequence, Value, parse
+from kgbuild.read.sentences import sentences_of
+from kgbuild.read.streams import Batch, Table
+from kgbuild.read.tables import Row
+from kgbuild.read.yaml import Mapping, Scalar, Sequence, Value, parse
 from kgbuild.source import Source
 from kgbuild.terms import is_iri
 
 
-def read_article(source: Source, table: Table | None, report: Report) -> tuple[Article | None, list[Claim]]:
-    """Read one article file and the table of claims beside it; what cannot be read is reported and left out."""
+@dataclass(frozen=True, slots=True)
+class ClaimTable:
+    """The claims of an article that are read in batches, each where it is compiled."""
+
+    article: str
+    language: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleTable:
+    """Articles that are read in batches, each where it is compiled."""
+
+    table: Table
+
+
+ARTICLES_OF_A_SHARD = 20
+"""A batch of articles has the rows of a shard divided by this: so many claims an article are usual."""
+
+
+def read_article(
+    source: Source, table: Table | None, limit: int, report: Report
+) -> tuple[Article | None, list[Claim], ClaimTable | None]:
+    """Read one article file and the table of claims beside it, up to a limit; what cannot be read is reported."""
     root = parse(source, report)
-    if root is None:
-        return None, []
-    top = top_level(root, {"article", "claims"}, source, report)
-    if top is None:
-        return None, []
+    top = None if root is None else top_level(root, {"article", "claims"}, source.path, report)
+    if root is None or top is None:
+        return None, [], None
+    article, found, name, language = _whole(top, root, report)
+    batch, more = (None, False) if table is None else table.first(claims.CLAIM_FIELDS, limit, report)
+    if table is not None and more and article is not None:
+        return replace(article, large=True), found, ClaimTable(name, language, table)
+    if batch is not None:
+        found += read_claims(batch, name, language, report)
+    return article, found, None
+
+
+def read_claims(batch: Batch, article: str, language: str, report: Report) -> list[Claim]:
+    """Read a batch of the claims of an article; what cannot be read is reported and left out."""
+    return _claims(batch.mappings(claims.CLAIM_FIELDS, report), article, language, report)
+
+
+def read_article_table(
+    table: Table, limit: int, size: int, report: Report
+) -> tuple[list[tuple[Article, list[Claim]]], ArticleTable | None]:
+    """Read a table of articles as long as they hold no more claims than a limit."""
+    found: list[tuple[Article, list[Claim]]] = []
+    count, seen = 0, Report()
+    for batch in table.batches(claims.ARTICLE_ROW_FIELDS, articles_of(size), seen):
+        made = read_articles(batch, seen)
+        count += sum(len(held) for _, held in made)
+        if count > limit:
+            return [], ArticleTable(table)
+        found += made
+    report.extend(seen)
+    return found, None
+
+
+def articles_of(shard: int) -> int:
+    """Return how many articles make a shard of so many claims.
+
+    >>> articles_of(1000)
+    50
+    """
+    return max(1, shard // ARTICLES_OF_A_SHARD)
+
+
+def read_articles(batch: Batch, report: Report) -> list[tuple[Article, list[Claim]]]:
+    """Read a batch of articles with their sentences and claims; what cannot be read is reported and left out."""
+    known = {field.key for field in claims.ARTICLE_ROW_FIELDS}
+    found = []
+    for root in batch.mappings(claims.ARTICLE_ROW_FIELDS, report):
+        top = top_level(root, known, batch.path, report)
+        article, held, _, _ = _whole(top or {}, root, report)
+        if article is not None:
+            rows = _sentence_rows(records((top or {}).get("sentences"), "sentences", report), batch.path, report)
+            found.append((replace(article, sentences=sentences_of(rows, article, report)), held))
+    return found
+
+
+def _sentence_rows(nodes: Iterable[Mapping], path: str, report: Report) -> Iterator[Row]:
+    """Turn sentences as records into rows of a sentence table."""
+    for node in nodes:
+        cells = {}
+        for key, (span, value) in node.entries.items():
+            if key not in claims.SENTENCE_COLUMNS or not isinstance(value, Scalar):
+                known = f"a sentence has {', '.join(claims.SENTENCE_COLUMNS)}"
+                report.add("KG105", f"unknown key '{key}' in the sentence", span, hint=known)
+                continue
+            cells[key] = value.text
+        columns = dict.fromkeys(cells, node.span.column)
+        yield Row(path, node.span.line, cells, columns)
+
+
+def _whole(top: dict[str, Value], root: Value, report: Report) -> tuple[Article | None, list[Claim], str, str]:
+    """Read an article's record and the claims beside it; return its name and language, whatever else is wrong."""
     head = top.get("article")
     if not isinstance(head, Mapping):
         report.add("KG106", "the file has no 'article' record", root.span, hint="article: followed by its keys")
-        return None, []
+        return None, [], "", "en"
     record = Record(head, claims.ARTICLE_FIELDS, "the article", "en", report)
     article = _article(head, record, report) if record.complete else None
-    name = str(record.values.get("id", ""))
-    language = str(record.values.get("language", "en"))
-    found = _claims(records(top.get("claims"), "claims", report), name, language, report)
-    for batch in table.batches(claims.CLAIM_FIELDS, 1000, report) if table else ():
-        found += _claims(batch.mappings(claims.CLAIM_FIELDS, report), name, language, report)
-    return article, found
+    name, language = str(record.values.get("id", "")), str(record.values.get("language", "en"))
+    return article, _claims(records(top.get("claims"), "claims", report), name, language, report), name, language
 
 
-def top_level(root: Value, known: set[str], source: Source, report: Report) -> dict[str, Value] | None:
-    """Return the top keys of a file, or None where it is no mapping; report unknown ones."""
+def top_level(root: Value, known: set[str], path: str, report: Report) -> dict[str, Value] | None:
+    """Return the top keys of a file or row, or None where it is no mapping; report unknown ones."""
     if not isinstance(root, Mapping):
-        report.add("KG107", f"{source.path} must hold keys: {', '.join(sorted(known))}", root.span)
+        report.add("KG107", f"{path} must hold keys: {', '.join(sorted(known))}", root.span)
         return None
     for key, (span, _) in root.entries.items():
         if key not in known:

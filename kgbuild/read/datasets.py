@@ -38,7 +38,7 @@ _BOUNDS = {"value": "value", "min": "minimum", "max": "maximum", "more-than": "m
 
 
 @dataclass(frozen=True, slots=True)
-class LargeTable:
+class StatementTable:
     """The statements of a dataset that are read in batches, each where it is compiled."""
 
     dataset: str
@@ -48,10 +48,10 @@ class LargeTable:
 
 def read_dataset(
     source: Source, statements: Table | None, records: Table | None, language: str, limit: int, report: Report
-) -> tuple[Dataset | None, LargeTable | None]:
+) -> tuple[Dataset | None, StatementTable | None]:
     """Read one dataset with its tables, statements up to a limit; what cannot be read is reported and left out."""
     root = parse(source, report)
-    top = None if root is None else top_level(root, {"dataset"}, source, report)
+    top = None if root is None else top_level(root, {"dataset"}, source.path, report)
     if root is None or top is None:
         return None, None
     head = top.get("dataset")
@@ -66,13 +66,9 @@ def read_dataset(
         what = "source records" if ending.startswith(".records") else "statements"
         report.add("KG701", f"the dataset has no table {table}", record.place(head).span, hint=f"it holds the {what}")
     name = str(record.values.get("id", ""))
-    found: list[DatasetStatement] = []
-    large = None
-    for batch in statements.batches(STATEMENT_FIELDS, limit, report) if statements else ():
-        if found:
-            found, large = [], LargeTable(name, prefixes, statements) if statements else None
-            break
-        found = read_statements(batch, name, prefixes, language, report)
+    batch, more = (None, False) if statements is None else statements.first(STATEMENT_FIELDS, limit, report)
+    large = StatementTable(name, prefixes, statements) if statements is not None and more else None
+    found = [] if batch is None or more else read_statements(batch, name, prefixes, language, report)
     known = [] if records is None else _records(records, language, report)
     if not record.complete:
         return None, None

@@ -17,7 +17,7 @@ from kgbuild.source import Source
 def read_entities(source: Source, language: str, report: Report) -> list[Entity]:
     """Read one file of entities; a text without a language is in the project's `language`."""
     root = parse(source, report)
-    top = None if root is None else top_level(root, {"entities"}, source, report)
+    top = None if root is None else top_level(root, {"entities"}, source.path, report)
     if top is None:
         return []
     if "entities" not in top:

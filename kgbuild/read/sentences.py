@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,14 +17,19 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def read_sentences(source: Source, article: Article | None, report: Report) -> tuple[Sentence, ...]:
-    """Read the sentence table of an article; offsets are code points, start before end, within the text and in order.
+    """Read the sentence table of an article."""
+    return sentences_of(read_table(source, SENTENCE_COLUMNS, SENTENCE_COLUMNS[:4], report), article, report)
 
-    Without the article, which could not be read, the table is checked for itself.
+
+def sentences_of(rows: Iterable[Row], article: Article | None, report: Report) -> tuple[Sentence, ...]:
+    """Read the sentences of an article; offsets are code points, start before end, within the text and in order.
+
+    Without the article, which could not be read, they are checked for themselves.
     """
     known = {section.id for section in article.sections} if article else set()
     length = article.characters if article else None
     found: dict[int, Sentence] = {}
-    for row in read_table(source, SENTENCE_COLUMNS, SENTENCE_COLUMNS[:4], report):
+    for row in rows:
         sentence = _sentence(row, report)
         if sentence is None:
             continue

@@ -129,12 +129,6 @@ def overview(store: Store, project: Project) -> Overview:
     return Overview(totals, Views(excerpt, project.base, project.prefixes, project.fallback))
 
 
-def count_claims() -> Asking[int]:
-    """Ask for the number of claims."""
-    rows = yield _KIND.format("kgb:Claim")
-    return _number(rows)
-
-
 def _number(rows: Rows) -> int:
     return int(_text(rows[0][0])) if rows else 0
 
