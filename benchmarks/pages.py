@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gc
 import hashlib
 import os
 import random
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("claims", type=int, nargs="?", default=20_000)
     parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
+    gc.set_threshold(50_000, 20, 50)  # as the command does
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="kgbuild-pages-"))
     try:
         make(folder, arguments.entities, arguments.claims)
