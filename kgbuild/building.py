@@ -19,14 +19,14 @@ from pathlib import Path
 
 from kgbuild.claims import ANCHOR_STATES, AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
-from kgbuild.diagnostics import Report, UnreadableError, UsageError
+from kgbuild.diagnostics import Report, UnreadableError
 from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemap
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
 from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
 from kgbuild.pool import default_jobs, share
-from kgbuild.project import Project, load_project
+from kgbuild.project import Project, load_project, locked
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.hosting import hosting_files
 from kgbuild.site.links import check_links, pages_by_path
@@ -128,7 +128,7 @@ def build(
     infer = project.infer if infer is None else infer
     with timings.stage("fingerprint"):
         inputs = f"{fingerprint(project, texts)}-{engine}{'-inferred' if infer else ''}{_missing()}"
-    with _locked(project):
+    with locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
             figures, report, used, notes = last
@@ -459,26 +459,6 @@ def _recover(project: Project) -> None:
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(_aside(project), ignore_errors=True)
     shutil.rmtree(_large_store(project), ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(project: Project) -> Iterator[None]:
-    """Let only one build of a project run at a time."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(project.root, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise UsageError(f"another build of {project.root} is running") from None
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str, tuple[str, ...]] | None:

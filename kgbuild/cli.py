@@ -105,16 +105,20 @@ def parser() -> argparse.ArgumentParser:
 
     check = command("check", _check, "do everything a build does but writing")
     build = command("build", _build, "check the project, then write build/ with graph, site and store")
-    for made in (check, build):
+    engines = "auto: fast screen, pySHACL as judge; pyshacl: pySHACL alone over the whole graph"
+    for made, choices, more in (
+        (check, ("auto", "pyshacl"), ""),
+        (build, ("auto", "pyshacl", "spark"), "; spark: as auto, large tables on an Apache Spark cluster"),
+    ):
         _add_findings(made)
-        engines = "auto: fast screen, pySHACL as judge; pyshacl: pySHACL alone over the whole graph"
-        made.add_argument("--engine", choices=("auto", "pyshacl"), default="auto", help=engines)
+        made.add_argument("--engine", choices=choices, default="auto", help=engines + more)
         texts = "local copy of an article's text, to verify its anchors"
         made.add_argument("--text", metavar="[ARTICLE=]FILE", action="append", default=[], help=texts)
-        jobs = "processes for large datasets (default: one for each processor)"
+        jobs = "processes for large tables (default: one for each processor)"
         made.add_argument("--jobs", type=_count, metavar="N", help=jobs)
         made.add_argument("--timings", action="store_true", help="print where the time goes")
     build.add_argument("--force", action="store_true", help="build even when nothing changed")
+    _add_spark(build)
     _add_infer(build, "put the inferred graph into the store and into an edition of its own (default: the setting)")
 
     query = command("query", _query, "ask a question of the graph", QUERY_HELP)
@@ -230,6 +234,16 @@ def _add_serving(made: argparse.ArgumentParser) -> None:
                       help="user there; the password is KGBUILD_ENDPOINT_PASSWORD of the environment")  # fmt: skip
     made.add_argument("--watch", action="store_true", help="build again when a source changes, and reload open pages")
     made.add_argument("--access-log", metavar="FILE", default="", help="write a JSON line a request; - is stderr")
+
+
+def _add_spark(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("with --engine spark (more: kgbuild/docs/spark.md)")
+    words = "address of the cluster, such as spark://host:7077 (default: as Spark is set up)"
+    group.add_argument("--master", metavar="URL", help=words)
+    words = "where parts and manifest go: a folder that all workers share, or an address such as s3://bucket/graph"
+    group.add_argument("--output", metavar="FOLDER|URL", help=f"{words} (default: build/spark)")
+    words = "a setting of Spark, such as spark.executor.memory=4g; several times for several"
+    group.add_argument("--conf", metavar="KEY=VALUE", action="append", default=[], help=words)
 
 
 def _add_infer(made: argparse.ArgumentParser, words: str) -> None:
@@ -366,6 +380,11 @@ def _check(options: argparse.Namespace) -> int:
 def _build(options: argparse.Namespace) -> int:
     from kgbuild.building import build
 
+    if options.engine == "spark":
+        return _build_on_spark(options)
+    for name in ("master", "output", "conf"):
+        if getattr(options, name):
+            raise _usage(f"--{name} is for --engine spark")
     texts = _texts(options)
     with _progress() as timings:
         built = build(
@@ -378,6 +397,41 @@ def _build(options: argparse.Namespace) -> int:
             jobs=options.jobs,
         )
     return _built(options, built)
+
+
+def _build_on_spark(options: argparse.Namespace) -> int:
+    from kgbuild.spark import build
+
+    for name in ("jobs", "infer"):
+        if getattr(options, name):
+            raise _usage(f"--{name} is not for --engine spark")
+    conf = dict(setting.partition("=")[::2] for setting in options.conf)
+    if any(not key.startswith("spark.") for key in conf):
+        raise _usage("--conf takes settings of Spark, such as spark.executor.memory=4g")
+    with _progress() as timings:
+        made = build(
+            options.project,
+            master=options.master,
+            output=options.output,
+            conf=conf,
+            texts=_texts(options),
+            force=options.force,
+            timings=timings,
+        )
+    found = made.report.sorted()
+    _findings(options, found)
+    print("\n".join([*made.lines(), *(_timed(made.timings) if options.timings else ())]), file=sys.stderr)
+    print(
+        f"nothing changed: {made.location} is as it was" if made.unchanged else f"wrote {made.location}",
+        file=sys.stderr,
+    )
+    return _failed(options, found)
+
+
+def _usage(words: str) -> Exception:
+    from kgbuild.diagnostics import UsageError
+
+    return UsageError(words)
 
 
 @contextlib.contextmanager
@@ -415,15 +469,20 @@ def _built(options: argparse.Namespace, built: Built) -> int:
     ]
     lines += built.notes
     if options.timings:
-        width = max(map(len, built.timings.seconds))
-        lines += [f"{name:<{width}}  {seconds * 1000:7.1f} ms" for name, seconds in built.timings.seconds.items()]
-        lines.append(f"{'sum':<{width}}  {sum(built.timings.seconds.values()) * 1000:7.1f} ms")
+        lines += _timed(built.timings)
     if built.unchanged:
         lines.append("nothing changed since the last build (--force builds anyway)")
     if built.written or built.unchanged:
         lines.append(f"{bold}open {_shown(built.index)}{plain}")
     print("\n".join(lines), file=sys.stderr)
     return _failed(options, found)
+
+
+def _timed(timings: Timings) -> Iterator[str]:
+    width = max(map(len, timings.seconds))
+    for name, seconds in timings.seconds.items():
+        yield f"{name:<{width}}  {seconds * 1000:7.1f} ms"
+    yield f"{'sum':<{width}}  {sum(timings.seconds.values()) * 1000:7.1f} ms"
 
 
 def _counted(count: int, what: str) -> str:

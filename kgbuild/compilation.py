@@ -18,7 +18,7 @@ from pathlib import Path
 from kgbuild import describe, tiers
 from kgbuild.checks import check_sources
 from kgbuild.diagnostics import FindingsError, Report, UsageError
-from kgbuild.large import Large, Part, holds_claims, locate
+from kgbuild.large import Gathered, Large, Part, holds_claims, locate
 from kgbuild.lines import nquads, ntriples, without_graphs
 from kgbuild.mint import Nanopublication, context_of, index
 from kgbuild.moulds import Minter
@@ -32,6 +32,7 @@ from kgbuild.validate import (
     ENGINES,
     BrokenShapesError,
     Origins,
+    Rule,
     Screen,
     Shapes,
     Violation,
@@ -41,7 +42,11 @@ from kgbuild.validate import (
     load_shapes,
     origins_of,
     report_violations,
+    rules_beyond,
 )
+
+Elsewhere = Callable[[Sources, Shapes, Report], Gathered]
+"""What compiles large tables on other machines."""
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ class Compilation:
     counts: Counter[str] = field(default_factory=Counter)
     covered: Mapping[str, set[int]] = field(default_factory=dict)
     recorded: str = "1970-01-01"
+    unasked: tuple[Rule, ...] = ()
 
     @property
     def quads(self) -> tuple[Quad, ...]:
@@ -111,11 +117,13 @@ def compile_project(
     timings: Timings | None = None,
     jobs: int | None = None,
     folder: Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Compilation:
     """Compile the project at or above `start` in memory; raise `FindingsError` at the gate of a broken stage.
 
     Large tables are compiled in `jobs` processes (one for each processor) and loaded into a store on disk, in `folder`
-    or where temporary files go.
+    or where temporary files go. What compiles them `elsewhere` keeps what it makes: no store holds it, and rules that
+    may look at it are not run.
 
     `texts` gives local copies of articles' texts, by article id, against which anchors are verified. `engine` is `auto`
     (fast screen, pySHACL as judge) or `pyshacl` (pySHACL alone, over the whole graph at once).
@@ -138,8 +146,12 @@ def compile_project(
         made = [item for shard in shards for item in shard.nanopublications]
     with timings.stage("large" if sources.large else "shapes"):
         shapes = load_shapes(sources.ontology.shapes, report)
-        large = Large(sources, shapes, engine, kept_shards(project), jobs or default_jobs(), report, timings.announce)
-        everything, parts = _load_large(large, folder) if sources.large else (None, ())
+        if elsewhere is not None:
+            large, everything, parts = elsewhere(sources, shapes, report), None, tuple[Part, ...]()
+        else:
+            large, everything, parts = _compile_large(
+                sources, shapes, engine, jobs or default_jobs(), folder, report, timings
+            )
         gate(report)
     with timings.stage("describe"):
         newest = max(((article.recorded, article.extractor) for article in sources.articles), default=("", ""))
@@ -154,10 +166,11 @@ def compile_project(
         if everything is not None:
             everything.add_all(iter([data]))
     with timings.stage("validate"):
+        beyond = rules_beyond(shapes, bool(sources.large), holds_claims(sources.large))
         try:
-            violations = _validate(sources, shards, whole, descriptions, shapes, engine, report)
+            violations = _validate(shards, whole, descriptions, shapes, engine)
             if engine != "pyshacl":
-                violations |= check_rules(shapes, store, report, everything, claims=holds_claims(sources.large))
+                violations |= check_rules(shapes, store, report, everything, beyond)
         except BrokenShapesError as error:
             report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
             gate(report)
@@ -186,11 +199,23 @@ def compile_project(
         counts=large.counts,
         covered=large.covered,
         recorded=recorded,
+        unasked=beyond if everything is None else (),
     )
 
 
-def _load_large(large: Large, folder: Path | None) -> tuple[OxigraphStore, tuple[Part, ...]]:
-    """Compile the large tables and load them into a store on disk."""
+def _compile_large(
+    sources: Sources,
+    shapes: Shapes,
+    engine: str,
+    jobs: int,
+    folder: Path | None,
+    report: Report,
+    timings: Timings,
+) -> tuple[Gathered, OxigraphStore | None, tuple[Part, ...]]:
+    """Compile the large tables and load them into a store on disk; without any there is none."""
+    large = Large(sources, shapes, engine, kept_shards(sources.project), jobs, report, timings.announce)
+    if not sources.large:
+        return large, None, ()
     parts: list[Part] = []
     made = large.parts()
 
@@ -205,7 +230,7 @@ def _load_large(large: Large, folder: Path | None) -> tuple[OxigraphStore, tuple
         first = next(made, None)
         whole = OxigraphStore.create(folder) if folder else OxigraphStore.temporary()
         whole.add_all(pieces(first))
-    return whole, tuple(parts)
+    return large, whole, tuple(parts)
 
 
 def kept_shards(project: Project) -> Path:
@@ -240,33 +265,16 @@ def _descriptions(
 
 
 def _validate(
-    sources: Sources,
     shards: tuple[CompiledShard, ...],
     whole: Nanopublication,
     descriptions: tuple[Quad, ...],
     shapes: Shapes,
     engine: str,
-    report: Report,
 ) -> set[Violation]:
-    """Validate what is held: all of it where it is one shard, else each shard with what it names."""
+    """Judge what is held by the local shapes: the descriptions, and each shard for itself."""
+    pieces = [ntriples(descriptions) + without_graphs(whole.text)]
+    pieces += [without_graphs("".join([item.text for item in shard.nanopublications])) for shard in shards]
     if engine == "pyshacl":
-        every = [item for shard in shards for item in shard.nanopublications]
-        data = ntriples(descriptions) + "".join([without_graphs(item.text) for item in (*every, whole)])
-        return judge(data, shapes.whole)
+        return judge("".join(pieces), shapes.whole)
     screen = Screen(shapes.local, engine, parts=True)
-    if len(shards) < 2:
-        texts = [item.text for shard in shards for item in shard.nanopublications]
-        return screen.violations(ntriples(descriptions) + without_graphs("".join([*texts, whole.text])))
-    violations = screen.violations(ntriples(descriptions) + without_graphs(whole.text))
-    described: dict[str, list[Quad]] = {}
-    for quad in descriptions:
-        described.setdefault(quad[1].partition("#")[0].strip("<>"), []).append(quad)
-    size = sources.project.shard
-    for shard in shards:
-        claims = sources.claims[shard.number * size : (shard.number + 1) * size]
-        named = {sources.project.entity(name) for claim in claims for name in claim.entities()}
-        named |= {sources.project.article(claim.article) for claim in claims}
-        beside = ntriples(quad for name in sorted(named) for quad in described.get(name, ()))
-        texts = [item.text for item in shard.nanopublications]
-        violations |= screen.violations(beside + without_graphs("".join(texts)))
-    return violations
+    return set().union(*map(screen.violations, pieces))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 from kgbuild import checks, describe, tiers
 from kgbuild.claims import ARTICLE_ROW_FIELDS, CLAIM_FIELDS, Article, Place
 from kgbuild.datasets import STATEMENT_FIELDS, Dataset
 from kgbuild.diagnostics import Report
+from kgbuild.folders import Folder
 from kgbuild.lines import nquads
 from kgbuild.mint import context_of, index
 from kgbuild.moulds import Minter
@@ -30,7 +30,7 @@ class _StatementShards(Shards):
     fields, what = STATEMENT_FIELDS, "statements"
 
     def __init__(
-        self, sources: Sources, large: StatementTable, shapes: Shapes, engine: str, folder: Path, dataset: Dataset
+        self, sources: Sources, large: StatementTable, shapes: Shapes, engine: str, folder: Folder, dataset: Dataset
     ) -> None:
         self.dataset, self.large = dataset, large
         self.evidence = tiers.evidence_of(dataset)
@@ -124,7 +124,7 @@ class _ClaimShards(_Claims):
     fields, what = CLAIM_FIELDS, "claims"
 
     def __init__(
-        self, sources: Sources, large: ClaimTable, shapes: Shapes, engine: str, folder: Path, article: Article
+        self, sources: Sources, large: ClaimTable, shapes: Shapes, engine: str, folder: Folder, article: Article
     ) -> None:
         self.article, self.large = article, large
         self.sentences = {str(sentence.number) for sentence in article.sentences}
@@ -172,7 +172,7 @@ class _ArticleShards(_Claims):
 
     fields, what = ARTICLE_ROW_FIELDS, "articles"
 
-    def __init__(self, sources: Sources, large: ArticleTable, shapes: Shapes, engine: str, folder: Path) -> None:
+    def __init__(self, sources: Sources, large: ArticleTable, shapes: Shapes, engine: str, folder: Folder) -> None:
         super().__init__(sources, large, shapes, engine, folder)
 
     @property
@@ -211,7 +211,7 @@ class _ArticleShards(_Claims):
             yield *whole, f"<{self.project.article(article.id)}>"
 
 
-def shards_of(sources: Sources, large: LargeTable, shapes: Shapes, engine: str, folder: Path) -> Shards | None:
+def shards_of(sources: Sources, large: LargeTable, shapes: Shapes, engine: str, folder: Folder) -> Shards | None:
     """Return what compiles the shards of a large table; None where what it belongs to could not be read."""
     match large:
         case StatementTable():

@@ -11,18 +11,19 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Container, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kgbuild.checks import asked_elsewhere
 from kgbuild.claims import Place
-from kgbuild.diagnostics import Report, Span
+from kgbuild.diagnostics import Report, Severity, Span
+from kgbuild.folders import HeldFolder, LocalFolder
 from kgbuild.kinds import shards_of
 from kgbuild.pool import run
 from kgbuild.read.datasets import StatementTable
 from kgbuild.read.streams import Batch
-from kgbuild.shards import Compiled, Shards
+from kgbuild.shards import Compiled, Shards, file_of
 from kgbuild.sources import LargeTable, Sources
 from kgbuild.validate import Shapes
 
@@ -93,7 +94,58 @@ class _Digests:
         return digest(str(name)) in self.digests
 
 
-class Large:
+class Gathered:
+    """What is told of the shards of all large tables of a project, put together, wherever they are compiled."""
+
+    def __init__(self, sources: Sources, report: Report) -> None:
+        self.sources, self.report, self.broken = sources, report, False
+        self.counts: Counter[str] = Counter()
+        self.covered: dict[str, set[int]] = {}
+        self.indexes: list[str] = []
+        self.recorded = ("", "")
+        self.asks: list[tuple[str, str, Span]] = list(asked_elsewhere(sources)) if sources.large else []
+
+    @property
+    def overflows(self) -> bool:
+        """Tell whether so much is wrong that the rest of a table is not looked at; warnings never end the work."""
+        return self.broken and len(self.report) > _MOST
+
+    def add(self, shard: Compiled, shards: Shards) -> None:
+        """Take what is told of a shard, in the order of its table."""
+        self.report.extend(shard.findings)
+        self.broken = self.broken or any(finding.severity is Severity.ERROR for finding in shard.findings)
+        self.counts.update(shard.counts)
+        self.recorded = max(self.recorded, shard.recorded)
+        self.indexes += [shard.index] if shard.index else []
+        self.asks += [(key, name, Span(shards.table.path, line)) for key, name, line in shard.asks]
+
+    def finish(self, shards: Shards, repeated: Container[str] | None, used: set[str]) -> None:
+        """Check what can be told only from all shards of a table: names that may be given twice, and what is used."""
+        if repeated is not None:
+            self._report_repeated(shards, repeated)
+        if not self.report.has_errors:
+            shards.finish(used, self.report)
+        if shards.what == "claims":
+            self.covered[shards.name.removesuffix(".claims")] = {int(name) for name in used}
+
+    def report_unknown(self, asks: Iterable[tuple[str, str, Span]]) -> None:
+        """Report claims that are referred to and nowhere."""
+        for _, name, span in asks:
+            self.report.add("KG208", f"unknown claim '{name}'", span)
+
+    def _report_repeated(self, shards: Shards, repeated: Container[str]) -> None:
+        """Report names given twice: of those that may be, those that are."""
+        seen: dict[str, Place | None] = dict.fromkeys(shards.known)
+        for name, place in shards.places(repeated):
+            if name in seen:
+                words = {"statements": "statement or record", "claims": "claim"}.get(shards.what)
+                what = words or ("claim" if "/" in name else "article")
+                message = f"{what} '{name.rpartition('/')[2]}' is given twice"
+                self.report.add("KG201", message, place.of("id"))
+            seen.setdefault(name, place)
+
+
+class Large(Gathered):
     """The large tables of a project, compiled one after the other; what is told of all is whole when `parts` ended."""
 
     def __init__(
@@ -106,28 +158,22 @@ class Large:
         report: Report,
         progress: Progress | None = None,
     ) -> None:
-        self.sources, self.shapes, self.engine, self.folder = sources, shapes, engine, folder
-        self.jobs, self.report, self.progress = jobs, report, progress
-        self.counts: Counter[str] = Counter()
-        self.covered: dict[str, set[int]] = {}
-        self.indexes: list[str] = []
-        self.recorded = ("", "")
+        super().__init__(sources, report)
+        self.shapes, self.engine, self.folder = shapes, engine, folder
+        self.jobs, self.progress = jobs, progress
         self.claims = Names(claim.key for claim in sources.claims)
-        self.asks: list[tuple[str, str, Span]] = list(asked_elsewhere(sources)) if sources.large else []
 
     def parts(self) -> Generator[Part, None, None]:
         """Compile every table into parts below the folder, in the order of its rows; report what was found."""
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = set()
         for large in self.sources.large:
-            shards = shards_of(self.sources, large, self.shapes, self.engine, self.folder)
+            shards = shards_of(self.sources, large, self.shapes, self.engine, LocalFolder(self.folder))
             if shards is not None:
                 for part in self._table(shards):
                     kept.add(part.file.name.partition(".")[0])
                     yield part
-        for key, name, span in self.asks:
-            if key not in self.claims:
-                self.report.add("KG208", f"unknown claim '{name}'", span)
+        self.report_unknown(asked for asked in self.asks if asked[0] not in self.claims)
         for path in self.folder.iterdir():
             if path.name.partition(".")[0] not in kept:
                 path.unlink()
@@ -140,44 +186,22 @@ class Large:
         used: set[str] = set()
         results = run(shards.compile, shards.tasks(self.report), self.jobs, lambda task: _named(task.batch))
         for number, shard in enumerate(results, 1):
-            self._add(shard, shards)
+            self.add(shard, shards)
             names.add(shard.names)
             used.update(shard.used)
             records = shard.counts.get(shards.what, 0)
             if shard.quads:
-                yield Part(shards.name, shards.what, number, shards.file(shard.task), shard.quads, records)
+                yield Part(shards.name, shards.what, number, self.folder / file_of(shard.task), shard.quads, records)
             done += records
-            if len(self.report) > _MOST:
+            if self.overflows:
                 return
             if self.progress:
                 self.progress(_progress(shards.name, shards.what, done, total, time.monotonic() - started))
-        if repeated := names.repeated():
-            self._report_repeated(shards, repeated)
-        if not self.report.has_errors:
-            shards.finish(used, self.report)
-        if shards.what == "claims":
-            self.covered[shards.name.removesuffix(".claims")] = {int(name) for name in used}
+        repeated = names.repeated()
+        self.finish(shards, _Digests(repeated) if repeated else None, used)
         if shards.what != "statements":
             self.claims.digests.extend(names.digests)
             self.claims.sorted = False
-
-    def _add(self, shard: Compiled, shards: Shards) -> None:
-        self.report.extend(shard.findings)
-        self.counts.update(shard.counts)
-        self.recorded = max(self.recorded, shard.recorded)
-        self.indexes += [shard.index] if shard.index else []
-        self.asks += [(key, name, Span(shards.table.path, line)) for key, name, line in shard.asks]
-
-    def _report_repeated(self, shards: Shards, repeated: frozenset[int]) -> None:
-        """Report names given twice: of those with the same digest, those that are the same."""
-        seen: dict[str, Place | None] = dict.fromkeys(shards.known)
-        for name, place in shards.places(_Digests(repeated)):
-            if name in seen:
-                words = {"statements": "statement or record", "claims": "claim"}.get(shards.what)
-                what = words or ("claim" if "/" in name else "article")
-                message = f"{what} '{name.rpartition('/')[2]}' is given twice"
-                self.report.add("KG201", message, place.of("id"))
-            seen.setdefault(name, place)
 
 
 def locate(sources: Sources, shapes: Shapes, nodes: Iterable[str]) -> dict[str, Place]:
@@ -185,7 +209,7 @@ def locate(sources: Sources, shapes: Shapes, nodes: Iterable[str]) -> dict[str, 
     places: dict[str, Place] = {}
     nodes = list(nodes)
     for large in sources.large if nodes else ():
-        shards = shards_of(sources, large, shapes, "auto", Path())
+        shards = shards_of(sources, large, shapes, "auto", HeldFolder())
         if shards is not None and (wanted := shards.names_of(nodes)):
             places |= {wanted[name]: place for name, place in shards.places(wanted)}
     return places

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,3 +217,23 @@ def key_span(source: Source, section: str, key: str) -> Span:
         elif here == section and (found := re.match(rf"\s*[\"']?({re.escape(key)})[\"']?\s*[=.]", line)):
             return Span(source.path, number, found.start(1) + 1, len(key))
     return Span(source.path)
+
+
+@contextlib.contextmanager
+def locked(project: Project) -> Iterator[None]:
+    """Let only one build of a project run at a time."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(project.root, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UsageError(f"another build of {project.root} is running") from None
+    try:
+        yield
+    finally:
+        os.close(handle)

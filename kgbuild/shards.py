@@ -9,24 +9,23 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
-from kgbuild import checks, describe
+from kgbuild import checks
 from kgbuild.claims import Claim, Entity, Field, Place
 from kgbuild.diagnostics import Diagnostic, Report
-from kgbuild.lines import ntriples, without_graphs
+from kgbuild.folders import Folder
+from kgbuild.lines import without_graphs
 from kgbuild.mint import Context, Nanopublication, plain_triple
 from kgbuild.moulds import Minter
 from kgbuild.read.streams import Batch
 from kgbuild.sources import LargeTable, Sources, tool_digest
-from kgbuild.validate import Origins, Screen, Shapes, origins_of, report_violations
+from kgbuild.validate import Screen, Shapes, origins_of, report_violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class Shards:
     """What the rows are, in words."""
 
     def __init__(
-        self, sources: Sources, large: LargeTable, shapes: Shapes, engine: str, folder: Path, *inputs: object
+        self, sources: Sources, large: LargeTable, shapes: Shapes, engine: str, folder: Folder, *inputs: object
     ) -> None:
         self.sources, self.table, self.folder = sources, large.table, folder
         self.shapes, self.engine = shapes, engine
@@ -197,7 +196,7 @@ class Shards:
         if not report.has_errors:
             written = self.write(view)
             self._validate(view, written.text, report)
-            _write(self.file(task.key), gzip.compress(written.text.encode(), compresslevel=1, mtime=0))
+            self.folder.write(file_of(task.key), gzip.compress(written.text.encode(), compresslevel=1, mtime=0))
         names = dict(self.names(view))
         compiled = Compiled(
             task=task.key,
@@ -216,10 +215,6 @@ class Shards:
             self._keep(task, compiled)
         return compiled
 
-    def file(self, key: str) -> Path:
-        """Return the file of a shard."""
-        return self.folder / f"{key}.nq.gz"
-
     def places(self, wanted: Container[str]) -> Iterator[tuple[str, Place]]:
         """Read the table again for the places of some names."""
         quiet = Report()
@@ -236,7 +231,7 @@ class Shards:
         """Return what is known of a shard that was compiled without a finding and whose names are still described."""
         lines = [line for line, _ in task.batch.rows]
         try:
-            facts = json.loads((self.folder / f"{task.key}.json").read_bytes())
+            facts = json.loads(self.folder.read(f"{task.key}.json"))
             facts["rows"] = tuple([lines[row] for row in facts["rows"]])
             facts["asks"] = tuple([(key, name, lines[row]) for key, name, row in facts["asks"]])
             for name in ("names", "used", "named", "recorded"):
@@ -246,7 +241,7 @@ class Shards:
             return None
         if not (self.knows(known.used) and self._entities.keys() >= set(known.named)):
             return None
-        return known if self.file(task.key).exists() else None
+        return known if self.folder.has(file_of(task.key)) else None
 
     def _keep(self, task: Task, compiled: Compiled) -> None:
         """Keep what is told of a shard, rows by their number in it."""
@@ -255,7 +250,7 @@ class Shards:
         facts = {name: getattr(compiled, name) for name in names}
         facts["rows"] = [numbers[line] for line in compiled.rows]
         facts["asks"] = [(key, name, numbers[line]) for key, name, line in compiled.asks]
-        _write(self.folder / f"{task.key}.json", json.dumps(facts).encode())
+        self.folder.write(f"{task.key}.json", json.dumps(facts).encode())
 
     def _check(self, view: Sources, report: Report) -> Sources:
         """Run all checks on a shard; where one fails, with all names at hand for the hints."""
@@ -273,26 +268,21 @@ class Shards:
     def _entities(self) -> dict[str, Entity]:
         return {entity.id: entity for entity in self.sources.entities}
 
-    @cached_property
-    def _described(self) -> dict[str, str]:
-        """Return descriptions of entities as they are asked for."""
-        return {}
-
     def _validate(self, view: Sources, text: str, report: Report) -> None:
-        """Screen a shard with the entities it names."""
+        """Judge a shard by the local shapes, which need nothing beside it."""
         self.screen = self.screen or Screen(self.shapes.local, self.engine, parts=True)
-        named = [self._description(name) for name in sorted(entities_of(view)) if name in self._entities]
-        violations = self.screen.violations(without_graphs(text) + "".join(named))
+        violations = self.screen.violations(without_graphs(text))
         if violations:
-            origins = origins_of(view, ())
-            report_violations(violations, self.shapes, Origins(origins.places), self.project, report)
+            report_violations(violations, self.shapes, origins_of(view, ()), self.project, report)
 
-    def _description(self, name: str) -> str:
-        if name not in self._described:
-            self._described[name] = ntriples(
-                describe.describe_entity(self._entities[name], self.project, self.ontology)
-            )
-        return self._described[name]
+
+def file_of(key: str) -> str:
+    """Return the name of the file of a shard.
+
+    >>> file_of("af01")
+    'af01.nq.gz'
+    """
+    return f"{key}.nq.gz"
 
 
 def entities_of(view: Sources) -> set[str]:
@@ -317,10 +307,3 @@ def _counts(view: Sources) -> dict[str, int]:
         counts["sentences"] += len(article.sentences)
         counts.update(f"anchor {sentence.state}" for sentence in article.sentences)
     return {name: count for name, count in sorted(counts.items()) if count}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    aside.write_bytes(data)
-    aside.replace(path)

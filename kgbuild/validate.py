@@ -9,7 +9,7 @@ such a rule on the whole graph. Without the package pySHACL judges every shard.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ _ANEW = frozenset({"MINUS", "VALUES", "GRAPH", "SERVICE", "GROUP", "HAVING", "LI
 _THIS = ("$this", "?this")
 _JOINS = frozenset(f"<{predicate}>" for predicate in (*PARTS, INTRODUCES))
 _TAG = re.compile(r'(?<=")@[a-z0-9-]*[A-Z][A-Za-z0-9-]* \.$', re.MULTILINE)
+_UPPER = re.compile(r'"@[a-z0-9-]*[A-Z]')
 _SUBCLASS = f"<{RDFS}subClassOf>"
 _FEW = 10_000  # candidates; where there are more, looking at everything is as fast
 _SEVERITIES = {"Violation": Severity.ERROR, "Warning": Severity.WARNING, "Info": Severity.NOTE}
@@ -102,6 +103,8 @@ class Shapes:
     wide: str
     rules: tuple[Rule, ...]
     place: Span | None = None
+    far: tuple[str, ...] = ()
+    """The codes, or IRIs, of the shapes that are wide."""
 
 
 class BrokenShapesError(Exception):
@@ -177,6 +180,9 @@ def load_shapes(sources: tuple[Source, ...], report: Report | None = None) -> Sh
         wide=_turtle(left.without_targets(local)) if wide else "",
         rules=tuple(sorted(rules, key=lambda rule: rule.shape)),
         place=Span(own[0]) if own else None,
+        far=tuple(
+            sorted({described[iri].code if iri in described else iri for iri in (name.strip("<>") for name in wide)})
+        ),
     )
 
 
@@ -263,18 +269,29 @@ def values_of(found: Solutions) -> str:
 
 
 def check_rules(
-    shapes: Shapes, store: OxigraphStore, report: Report, whole: OxigraphStore | None = None, *, claims: bool = False
+    shapes: Shapes,
+    store: OxigraphStore,
+    report: Report,
+    whole: OxigraphStore | None = None,
+    beyond: Collection[Rule] = (),
 ) -> set[Violation]:
-    """Run every whole-graph rule on the store, and those that may look at large tables on the `whole`.
+    """Run every whole-graph rule on the store, but those `beyond` it on the `whole`, and without one not at all.
 
-    Where these hold `claims`, that is every rule. Shapes that are not local are judged on the whole graph.
+    Shapes that are not local are judged on the whole graph, or not at all where that is nowhere.
     """
-    everything = store if whole is None else whole
-    found = Screen(shapes.wide, "auto").violations(everything.triples()) if shapes.wide else set()
+    everything = whole if beyond else store
+    found: set[Violation] = set()
+    if everything is not None and shapes.wide:
+        found = Screen(shapes.wide, "auto").violations(everything.triples())
     for rule in shapes.rules:
-        asked = whole if whole is not None and (claims or looks_beyond_claims(rule)) else store
-        found |= _violations(rule, shapes, asked, report)
+        asked = whole if rule in beyond else store
+        found |= set() if asked is None else _violations(rule, shapes, asked, report)
     return found
+
+
+def rules_beyond(shapes: Shapes, large: bool, claims: bool) -> tuple[Rule, ...]:
+    """Return the rules that may look at `large` tables; where these hold `claims`, that is every rule."""
+    return tuple(rule for rule in shapes.rules if large and (claims or looks_beyond_claims(rule)))
 
 
 def looks_beyond_claims(rule: Rule) -> bool:
@@ -361,7 +378,7 @@ class Screen:
         found = judge(ntriples, self.unscreened) if self.unscreened else set()
         if self.compiled is not None:
             # pySHACL takes @EN and @en for the same
-            lower = _TAG.sub(lambda tag: tag[0].lower(), ntriples)
+            lower = _TAG.sub(lambda tag: tag[0].lower(), ntriples) if _UPPER.search(ntriples) else ntriples
             results = self.compiled.validate_text(lower, format="ntriples").results
             if results:
                 sources = {str(result.source_shape) for result in results}
@@ -374,7 +391,7 @@ class Screen:
 
     def _only(self, shapes: frozenset[str]) -> str:
         if shapes not in self.narrowed:
-            self.narrowed[shapes] = _turtle(self.laws.without_targets(self.focused - shapes))
+            self.narrowed[shapes] = _turtle(self.laws.only(shapes))
         return self.narrowed[shapes]
 
 

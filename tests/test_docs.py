@@ -23,7 +23,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted(
     path
     for path in ROOT.glob("**/README.md")
-    if not {".venv", ".validators", "build", "node_modules"} & set(path.parts)
+    if not {".spark", ".venv", ".validators", "build", "node_modules"} & set(path.parts)
 )
 
 

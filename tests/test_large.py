@@ -21,8 +21,15 @@ import pytest
 
 from kgbuild.building import build, check
 from kgbuild.compilation import Compilation, compile_project, kept_shards
-from kgbuild.diagnostics import Diagnostic, FindingsError
+from kgbuild.diagnostics import Diagnostic, FindingsError, Report, Severity
+from kgbuild.folders import HeldFolder
+from kgbuild.kinds import shards_of
+from kgbuild.large import Gathered
+from kgbuild.read.datasets import StatementTable
+from kgbuild.read.streams import Table
+from kgbuild.shards import Compiled
 from kgbuild.store import OxigraphStore
+from kgbuild.validate import load_shapes
 from kgbuild.verification import verify
 
 Lay = Callable[..., Path]
@@ -392,3 +399,15 @@ def test_ctrl_c_leaves_no_process_and_no_folder_behind(tmp_path: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(worker, 0)
     assert {path.name for path in root.iterdir() if path.name.startswith(".build")} <= {".build.shards"}
+
+
+@pytest.mark.parametrize(("severity", "ends"), [(Severity.WARNING, False), (Severity.ERROR, True)])
+def test_only_errors_end_the_work_on_a_table(severity: Severity, ends: bool, tmp_path: Path) -> None:
+    sources = compile_project(project(tmp_path, large=1000)).sources
+    gathered = Gathered(sources, Report())
+    found = tuple(Diagnostic("S50", f"finding {n}", severity=severity) for n in range(1001))
+    large = StatementTable("teas", {}, Table.of(tmp_path, tmp_path / TABLE))
+    shards = shards_of(sources, large, load_shapes(()), "auto", HeldFolder())
+    assert shards is not None
+    gathered.add(Compiled("", (), (), (), (), (), "", ("", ""), {}, 0, found), shards)
+    assert gathered.overflows is ends

@@ -59,6 +59,19 @@ def test_every_record_of_the_project_fits(name: str, schema: dict[str, Any]) -> 
         assert [error.message for error in check.iter_errors(record)] == []
 
 
+def test_an_article_with_its_sentences_and_claims_is_a_row(schema: dict[str, Any]) -> None:
+    row = yaml.load((ROOT / "data/articles/magnesium-rls.yaml").read_text("utf-8"), yaml.BaseLoader)
+    table = (ROOT / "data/articles/magnesium-rls.sentences.tsv").read_text("utf-8").splitlines()
+    heading, *rows = [line.split("\t") for line in table if not line.startswith("#")]
+    row["sentences"] = [dict(zip(heading, cells, strict=True)) for cells in rows]
+    check = checker(schema, "articles")
+    assert [error.message for error in check.iter_errors(row)] == []
+    row["article"]["rights"] = "mine"
+    row["sentences"][3].pop("start")
+    row["claims"][5]["certainty"] = "certain"
+    assert len(list(check.iter_errors(row))) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [

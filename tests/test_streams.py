@@ -6,7 +6,9 @@ import csv
 import gzip
 import io
 import json
+import pickle
 import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kgbuild.claims import CLAIM_FIELDS, Claim, Entity, Place
 from kgbuild.diagnostics import Diagnostic, Report, Span
 from kgbuild.project import load_project
-from kgbuild.read.streams import ENDINGS
+from kgbuild.read.streams import ENDINGS, Table
 from kgbuild.sources import Sources, read_sources
 
 ROOT = Path(__file__).parents[1]
@@ -217,6 +221,67 @@ def test_a_table_of_nothing_is_reported(tmp_path: Path) -> None:
     assert [(item.code, item.message) for item in found] == [
         ("KG113", "no article belongs to data/articles/coffee.claims.csv")
     ]
+
+
+NEEDED = ",".join(field.key for field in CLAIM_FIELDS if field.required)
+ROWS = st.text(alphabet='ab",\n\r\t #é{}', max_size=60).map(lambda text: text.encode())
+
+
+def same_when_cut(table: Table, size: int, most: int) -> None:
+    whole, cut, read = Report(), Report(), Report()
+    batches = list(table.batches(CLAIM_FIELDS, size, whole))
+    splits = list(table.splits(CLAIM_FIELDS, size, most, cut))
+    again = []
+    for split in pickle.loads(pickle.dumps(splits)):
+        with table.opened() as stream:
+            again.append(list(split.batches(io.BytesIO(stream.read()), read)))
+    assert [batch for found in again for batch in found] == batches
+    assert (cut.findings, read.findings) == (whole.findings, [])
+    assert all(len(found) == most for found in again[:-1]) or table.form == "parquet"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    form=st.sampled_from(["csv", "tsv", "jsonl", "csv.gz", "jsonl.zst"]),
+    rows=st.lists(ROWS, max_size=12).map(b"\n".join),
+    before=st.sampled_from([b"", b"\xef\xbb\xbf", b"\n\n", b"# a comment\n"]),
+    fault=st.sampled_from([b"", b"", b"\n\xff"]),
+    size=st.integers(1, 4),
+    most=st.integers(1, 3),
+)
+def test_splits_hold_the_very_batches_of_the_table(
+    form: str, rows: bytes, before: bytes, fault: bytes, size: int, most: int
+) -> None:
+    heading = NEEDED.replace(",", "\t") if "tsv" in form else NEEDED
+    data = before + (b"" if "jsonl" in form else f"{heading}\n".encode()) + rows + fault + rows
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a.{form}"
+        if form.endswith("gz"):
+            data = gzip.compress(data, mtime=0)
+        elif form.endswith("zst"):
+            data = pa.compress(data, codec="zstd", asbytes=True)
+        path.write_bytes(data)
+        same_when_cut(Table.of(Path(folder), path), size, most)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.integers(0, 40),
+    groups=st.lists(st.integers(1, 15), min_size=1, max_size=4),
+    size=st.integers(1, 7),
+    most=st.integers(1, 3),
+)
+def test_splits_of_parquet_hold_the_very_batches(rows: int, groups: list[int], size: int, most: int) -> None:
+    table = pa.table({column: [f"{column} {n}" for n in range(rows)] for column in NEEDED.split(",")})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.parquet"
+        with pq.ParquetWriter(path, table.schema) as writer:
+            done = 0
+            while done < rows:
+                for group in groups:
+                    writer.write_table(table.slice(done, group), row_group_size=group)
+                    done += group
+        same_when_cut(Table.of(Path(folder), path), size, most)
 
 
 def test_the_columns_are_the_keys_of_the_model() -> None:

@@ -6,7 +6,18 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kgbuild.claims import CLAIM_FIELDS, ENTITY_FIELDS, KINDS, QUANTITY_FIELDS, Field, Kind
+from kgbuild.claims import (
+    ARTICLE_FIELDS,
+    ARTICLE_ROW_FIELDS,
+    CLAIM_FIELDS,
+    ENTITY_FIELDS,
+    KINDS,
+    QUANTITY_FIELDS,
+    RIGHTS,
+    SECTION_FIELDS,
+    Field,
+    Kind,
+)
 from kgbuild.datasets import FITS, RECORD_FIELDS, RECORD_KINDS, STATEMENT_FIELDS
 from kgbuild.editions.edition import Material
 
@@ -18,6 +29,15 @@ TABLES: Final = {
 }
 """The records of the source format that may stand in tables: their fields, where they stand, what they are."""
 
+_SENTENCE_FIELDS: Final = (
+    Field("number", Kind.INTEGER, "number of the sentence in the article", required=True),
+    Field("section", Kind.SLUG, "section it stands in", required=True),
+    Field("start", Kind.INTEGER, "where it starts, in code points from 0", required=True),
+    Field("end", Kind.INTEGER, "where it ends, exclusive", required=True),
+    Field("sha256", Kind.DIGEST, "digest of its words as UTF-8"),
+)
+_NESTED: Final = {"article": "article", "sections": "section", "sentences": "sentence", "claims": "claims"}
+"""The records below a record, by key, and which of `$defs` they are."""
 _SLUG = "^[a-z0-9]+(-[a-z0-9]+)*$"
 _REFERENCE = "^[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)?$"
 _NUMBER = "^-?[0-9]{1,18}([.][0-9]{1,18})?$"
@@ -111,7 +131,14 @@ _JOINED = frozenset({Kind.REFERENCES, Kind.TEXTS, Kind.INTEGERS, Kind.ADDRESSES,
 
 def write_json_schema(material: Material) -> bytes:
     """Write a JSON Schema (2020-12) for each kind of record, with the terms and predicates of the project."""
-    schemas = {name: _record(fields, words, material) for name, (fields, _, words) in TABLES.items()}
+    records = {name: (fields, words) for name, (fields, _, words) in TABLES.items()}
+    records |= {
+        "articles": (ARTICLE_ROW_FIELDS, "articles, one a line of data/articles/NAME.jsonl"),
+        "article": (ARTICLE_FIELDS, "the record of an article"),
+        "section": (SECTION_FIELDS, "a section of an article"),
+        "sentence": (_SENTENCE_FIELDS, "a sentence of an article"),
+    }
+    schemas = {name: _record(fields, words, material) for name, (fields, words) in records.items()}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{material.project.base}data/schema.json",
@@ -128,11 +155,19 @@ def _record(fields: Iterable[Field], words: str, material: Material) -> dict[str
         "title": words,
         "type": "object",
         "properties": {
-            field.key: {"description": field.doc, **_VALUES[field.kind], **_terms(field, material)} for field in fields
+            field.key: {"description": field.doc, **_value(field), **_terms(field, material)} for field in fields
         },
         "required": [field.key for field in fields if field.required],
         "additionalProperties": False,
     }
+
+
+def _value(field: Field) -> dict[str, Any]:
+    if field.kind is Kind.RECORD:
+        return {"$ref": f"#/$defs/{_NESTED[field.key]}"}
+    if field.kind is Kind.RECORDS:
+        return {"type": "array", "items": {"$ref": f"#/$defs/{_NESTED[field.key]}"}}
+    return _VALUES[field.kind]
 
 
 def _terms(field: Field, material: Material) -> dict[str, Any]:
@@ -140,6 +175,8 @@ def _terms(field: Field, material: Material) -> dict[str, Any]:
     ontology = material.compilation.sources.ontology
     if field.scheme is not None:
         return {"enum": sorted(ontology.concepts[field.scheme])}
+    if field.key == "rights":
+        return {"enum": list(RIGHTS)}
     if field.key == "category":
         return {"enum": sorted(ontology.categories)}
     if field.key == "predicate":

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -69,6 +70,14 @@ class Batch:
             yield node
 
 
+@dataclass(slots=True)
+class Cursor:
+    """How far a table of text was read: its lines so far, and the bytes that these take when unpacked."""
+
+    line: int = 0
+    end: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file of rows."""
@@ -86,12 +95,17 @@ class Table:
         form = name.removesuffix(f".{packed}").rsplit(".", 1)[-1]
         return cls(relative(root, file), file, form, packed)
 
-    def batches(self, fields: tuple[Field, ...], size: int, report: Report) -> Iterator[Batch]:
-        """Read the table in batches of `size` rows; report what makes it unreadable, and stop there."""
+    def batches(
+        self, fields: tuple[Field, ...], size: int, report: Report, cursor: Cursor | None = None
+    ) -> Iterator[Batch]:
+        """Read the table in batches of `size` rows; report what makes it unreadable, and stop there.
+
+        A `cursor` always stands behind the last row of the batch.
+        """
         heading: tuple[str, ...] = ()
         rows: list[tuple[int, Any]] = []
         seen = False
-        for number, row in self._rows(fields, report):
+        for number, row in self._rows(report, cursor or Cursor()):
             seen = True
             if number == 0 or (not heading and self.form in {"csv", "tsv"}):
                 heading = row if number == 0 else tuple(cell.strip() for _, cell in _split(self.form, row))
@@ -106,6 +120,32 @@ class Table:
             yield Batch(self.path, self.form, heading, tuple(rows))
         if not seen and not report.has_errors:
             report.add("KG108", "the table has no heading", Span(self.path))
+
+    def splits(self, fields: tuple[Field, ...], size: int, most: int, report: Report) -> Iterator[Split]:
+        """Cut the table into splits of up to `most` batches of `size` rows each, which can be read apart.
+
+        Text is read to find where its rows end; of Parquet only the footer, and a split is no smaller than its largest
+        row group, which can only be read from its start.
+        """
+        if self.form == "parquet":
+            yield from self._parquet_splits(fields, size, most, report)
+            return
+        cursor, begin = Cursor(), Cursor()
+        batches = self.batches(fields, size, report, cursor)
+        while held := list(itertools.islice(batches, most)):
+            yield Split(self, held[0].heading, size, begin.line, begin.end, cursor.end - begin.end)
+            begin = replace(cursor)
+
+    def _parquet_splits(self, fields: tuple[Field, ...], size: int, most: int, report: Report) -> Iterator[Split]:
+        heading: tuple[str, ...] = ()
+        groups: tuple[int, ...] = ()
+        with self.readable(report):
+            heading, groups = _parquet_groups(self.file)
+        if not heading or not _fits(self.path, 1, heading, fields, report):
+            return
+        step, total = size * max(most, -(-max(groups, default=0) // size)), sum(groups)
+        for start in range(0, total, step):
+            yield Split(self, heading, size, start, start, min(step, total - start))
 
     def first(self, fields: tuple[Field, ...], size: int, report: Report) -> tuple[Batch | None, bool]:
         """Return the first rows, at most `size`, and whether more follow."""
@@ -124,18 +164,26 @@ class Table:
         except (OSError, EOFError, zlib.error, ValueError):
             return 0
 
-    def _rows(self, fields: tuple[Field, ...], report: Report) -> Iterator[tuple[int, Any]]:
-        try:
+    def _rows(self, report: Report, cursor: Cursor) -> Iterator[tuple[int, Any]]:
+        with self.readable(report):
             if self.form == "parquet":
+                yield 0, _parquet_groups(self.file)[0]
                 yield from _parquet_rows(self.file)
             else:
-                yield from _records(self, _lines(self, report))
+                with self.opened() as stream:
+                    yield from _records(self.form, _lines(self, stream, report, cursor))
+
+    @contextmanager
+    def readable(self, report: Report) -> Iterator[None]:
+        """Report that the file cannot be read, where it cannot."""
+        try:
+            yield
         except (OSError, EOFError, zlib.error) as error:
             words = getattr(error, "strerror", None) or str(error).splitlines()[0]
             report.add("KG101", f"cannot read {self.path}: {words}", Span(self.path))
 
     @contextmanager
-    def opened(self) -> Iterator[IO[bytes]]:
+    def opened(self) -> Iterator[io.BufferedReader]:
         """Open the file, unpacked."""
         if self.packed == "gz":
             with gzip.open(self.file) as stream:
@@ -147,6 +195,38 @@ class Table:
         else:
             with self.file.open("rb") as plain:
                 yield plain
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A stretch of a table that holds the rows of some batches: small, and read where it is needed.
+
+    `start` and `length` are bytes of the unpacked file, and for Parquet rows; `line` lines, or rows, stand before it.
+    """
+
+    table: Table
+    heading: tuple[str, ...]
+    size: int
+    line: int
+    start: int
+    length: int
+
+    def batches(self, file: IO[bytes], report: Report) -> Iterator[Batch]:
+        """Read from the unpacked file just the batches that the table gives there."""
+        with self.table.readable(report):
+            rows = self._rows(file)
+            while held := tuple(itertools.islice(rows, self.size)):
+                yield Batch(self.table.path, self.table.form, self.heading, held)
+
+    def _rows(self, file: IO[bytes]) -> Iterator[tuple[int, Any]]:
+        table = self.table
+        if table.form == "parquet":
+            return _parquet_rows(file, self.start, self.length)
+        file.seek(self.start)
+        lines = io.BytesIO(file.read(self.length))
+        # whoever cut the table has told what is wrong with its lines
+        rows = _records(table.form, _lines(table, lines, Report(), Cursor(self.line)))
+        return itertools.islice(rows, int(not self.line and table.form != "jsonl"), None)
 
 
 def _fits(path: str, line: int, heading: tuple[str, ...], fields: tuple[Field, ...], report: Report) -> bool:
@@ -188,35 +268,34 @@ def _parquet() -> Any:
     return parquet
 
 
-def _lines(table: Table, report: Report) -> Iterator[tuple[int, str]]:
-    """Decode a file line by line; report a byte order mark, carriage returns in TSV, and what is not UTF-8."""
+def _lines(table: Table, stream: Iterable[bytes], report: Report, cursor: Cursor) -> Iterator[tuple[int, str]]:
+    """Decode lines; report a byte order mark, carriage returns in TSV, and what is not UTF-8."""
     returns = table.form != "tsv"
-    with table.opened() as stream:
-        for number, data in enumerate(stream, 1):
-            try:
-                line = data.decode("utf-8")
-            except UnicodeDecodeError as error:
-                column = len(data[: error.start].decode("utf-8", "replace")) + 1
-                hint = "save the file as UTF-8"
-                message = f"byte 0x{data[error.start]:02X} is not UTF-8"
-                report.add("KG102", message, Span(table.path, number, column), hint=hint)
-                return
-            if number == 1 and line.startswith("\ufeff"):
-                report.add(
-                    "KG111", "the file starts with a byte order mark", Span(table.path), hint="save it without one"
-                )
-                line = line[1:]
-            line = line.removesuffix("\n")
-            if line.endswith("\r"):
-                line = line.removesuffix("\r")
-                if not returns:
-                    returns = True
-                    hint = "save it with plain line ends"
-                    report.add("KG111", "the file has carriage returns", Span(table.path, number), hint=hint)
-            yield number, line
+    for data in stream:
+        number = cursor.line + 1
+        try:
+            line = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            column = len(data[: error.start].decode("utf-8", "replace")) + 1
+            hint = "save the file as UTF-8"
+            message = f"byte 0x{data[error.start]:02X} is not UTF-8"
+            report.add("KG102", message, Span(table.path, number, column), hint=hint)
+            return
+        cursor.line, cursor.end = number, cursor.end + len(data)
+        if number == 1 and line.startswith("\ufeff"):
+            report.add("KG111", "the file starts with a byte order mark", Span(table.path), hint="save it without one")
+            line = line[1:]
+        line = line.removesuffix("\n")
+        if line.endswith("\r"):
+            line = line.removesuffix("\r")
+            if not returns:
+                returns = True
+                hint = "save it with plain line ends"
+                report.add("KG111", "the file has carriage returns", Span(table.path, number), hint=hint)
+        yield number, line
 
 
-def _records(table: Table, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _records(form: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Put the lines of a row together: in CSV a quoted cell may hold line breaks."""
     pending: list[str] = []
     start = 0
@@ -226,9 +305,9 @@ def _records(table: Table, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[i
             if line.count('"') % 2:
                 yield start, "\n".join(pending)
                 pending = []
-        elif not line.strip() or (table.form == "tsv" and line.startswith("#")):
+        elif not line.strip() or (form == "tsv" and line.startswith("#")):
             continue
-        elif table.form == "csv" and line.count('"') % 2:
+        elif form == "csv" and line.count('"') % 2:
             pending, start = [line], number
         else:
             yield number, line
@@ -236,17 +315,34 @@ def _records(table: Table, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[i
         yield start, "\n".join(pending)
 
 
-def _parquet_rows(file: Path) -> Iterator[tuple[int, Any]]:
-    """Return the heading as row 0, then the rows."""
-    arrow = _arrow(file.name)
+def _parquet_groups(file: Path | IO[bytes]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the heading, and how many rows each row group has."""
+    with _broken_parquet(), _parquet().ParquetFile(file) as opened:
+        groups = tuple(opened.metadata.row_group(number).num_rows for number in range(opened.num_row_groups))
+        return tuple(opened.schema_arrow.names), groups
+
+
+def _parquet_rows(file: Path | IO[bytes], start: int = 0, count: int | None = None) -> Iterator[tuple[int, Any]]:
+    """Return the rows behind the first `start`, up to `count`, with their numbers; read no more than their groups."""
+    with _broken_parquet(), _parquet().ParquetFile(file) as opened:
+        end = opened.metadata.num_rows if count is None else start + count
+        number, wanted = 0, []
+        for group in range(opened.num_row_groups):
+            first, number = number, number + opened.metadata.row_group(group).num_rows
+            if first < end and number > start:
+                wanted.append((first, group))
+        number = wanted[0][0] if wanted else 0
+        for batch in opened.iter_batches(batch_size=1000, row_groups=[group for _, group in wanted]):
+            first, number = number, number + batch.num_rows
+            kept = batch.slice(max(0, start - first), max(0, min(number, end) - max(first, start)))
+            yield from enumerate(kept.to_pylist(), max(first, start) + 1)
+
+
+@contextmanager
+def _broken_parquet() -> Iterator[None]:
+    arrow = _arrow("Parquet")
     try:
-        with _parquet().ParquetFile(file) as opened:
-            yield 0, tuple(opened.schema_arrow.names)
-            number = 0
-            for batch in opened.iter_batches(batch_size=1000):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
+        yield
     except arrow.ArrowException as error:
         raise OSError(str(error)) from error
 
