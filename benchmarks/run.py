@@ -32,7 +32,7 @@ PEERS = {
     "rdflib": "rdflib==7.6.0",
     "pyshacl": "pyshacl==0.40.1",
     "pyshifty": "pyshifty==0.5.1 rdflib==7.6.0",
-    "morph_kgc": "morph-kgc",
+    "morph_kgc": "morph-kgc==2.10.0",
     "maplib": "maplib==0.20.26",
 }
 WORK: dict[str, dict[str, int]] = {
