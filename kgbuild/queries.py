@@ -246,7 +246,7 @@ def spell(parameter: Parameter, value: str, prefixes: dict[str, str]) -> str:
                 )
             return iri(expanded)
         case "integer":
-            if not re.fullmatch(r"-?\d{1,18}", value):
+            if not re.fullmatch(r"-?[0-9]{1,18}", value):
                 raise UsageError(f"'{value}' is no whole number for parameter '{parameter.name}'")
             return literal(value, datatype=XSD + "integer")
         case "decimal":

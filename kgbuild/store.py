@@ -288,13 +288,27 @@ def tokens(sparql: str) -> list[str]:
     return _TOKEN.findall(sparql)
 
 
+def holds(sparql: str, keywords: frozenset[str]) -> bool:
+    """Tell whether a query holds one of some keywords, given in capitals, outside strings, IRIs and comments.
+
+    >>> holds("ask { ?now ?p 'NOW' }", frozenset({"NOW"})), holds("SELECT (now() AS ?t) {}", frozenset({"NOW"}))
+    (False, True)
+    """
+    text = sparql.upper()
+    return any(word in text for word in keywords) and any(token.upper() in keywords for token in tokens(sparql))
+
+
+_FROM = frozenset({"FROM"})
+_REACHING = frozenset({"SERVICE", "LOAD"})
+
+
 def names_dataset(sparql: str) -> bool:
     """Tell whether a query names its dataset with FROM.
 
     >>> names_dataset("SELECT * FROM <http://a/> {}"), names_dataset('SELECT ("FROM" AS ?x) {} # FROM')
     (True, False)
     """
-    return "from" in sparql.lower() and any(token.upper() == "FROM" for token in tokens(sparql))
+    return holds(sparql, _FROM)
 
 
 def uses_service(sparql: str) -> bool:
@@ -305,6 +319,4 @@ def uses_service(sparql: str) -> bool:
     >>> uses_service("ASK { ?s a:b\\\\# ?o SERVICE <http://a/> {} }")  # an escaped # in a name starts no comment
     True
     """
-    if not re.search("service|load", sparql, re.IGNORECASE):
-        return False
-    return any(token.upper() in {"SERVICE", "LOAD"} for token in tokens(sparql))
+    return holds(sparql, _REACHING)

@@ -17,7 +17,7 @@ import brotli
 import pyoxigraph as ox
 import pytest
 import zstandard
-from servers import Server, children, copy_project, seconds, serving, until
+from servers import Answer, Server, children, copy_project, seconds, serving, until
 
 SELECT = "SELECT ?s ?label WHERE { ?s a kgb:Claim ; rdfs:label ?label } ORDER BY ?s LIMIT 3"
 CONSTRUCT = "CONSTRUCT { ?s ?p ?o } WHERE { GRAPH <https://w3id.org/magnesium-rls/graph/asserted> { ?s ?p ?o } }"
@@ -438,6 +438,73 @@ def test_the_same_query_is_evaluated_once(server: Server) -> None:
     assert asked() == before + 3, "what changes with time is asked each time"
 
 
+# What comes again, byte for byte, is answered from memory
+
+
+def heads(answer: Answer) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "date"}
+
+
+def test_a_request_that_comes_again_is_answered_alike_and_counted(built: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with serving(built, "--access-log", str(log)) as server:
+        for path in ("id/magnesium.html", f"{CLAIM}.ttl", "sparql?" + urlencode({"query": SELECT})):
+            answers = [server.ask(path, accept_encoding="gzip") for _ in range(4)]
+            assert {answer.status for answer in answers} == {200}
+            assert len({answer.body for answer in answers}) == 1
+            assert all(heads(answer) == heads(answers[0]) for answer in answers)
+            assert "date" in answers[-1].headers
+            assert server.ask(path, "HEAD", accept_encoding="gzip").body == b""
+            assert server.ask(path, accept_encoding="gzip", if_none_match=answers[0].headers["etag"]).status == 304
+        metrics = server.ask("-/metrics").text
+        assert 'kgbuild_requests_total{route="id",status="200"} 5.0' in metrics
+        assert 'kgbuild_request_seconds_count{route="sparql"} 6.0' in metrics
+        assert until(lambda: log.read_text().count("\n") == 19)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [item["status"] for item in lines if item["path"] == "/id/magnesium.html"] == [200, 200, 200, 200, 200, 304]
+
+
+def test_requests_that_come_together_are_answered_in_turn(server: Server) -> None:
+    first = b"GET /id/magnesium.ttl HTTP/1.1\r\nHost: a\r\n\r\n"
+    other = b"GET /-/health HTTP/1.1\r\nHost: a\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        for sent in (first, first, first + other + first, other + first, first):
+            client.sendall(sent)
+            for request in filter(None, sent.replace(b"GET", b"|GET").split(b"|")):
+                body = read_answer(client)
+                assert (body == b"ok\n") == (request == other)
+
+
+def test_what_follows_a_request_is_never_taken_for_another(server: Server) -> None:
+    head = b"GET /id/magnesium.ttl HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        for _ in range(3):
+            client.sendall(head)
+            time.sleep(0.1)
+            client.sendall(b"GET /")
+            assert b"magnesium" in read_answer(client)
+    for closing in (b"HTTP/1.0\r\n\r\n", b"HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"):
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+                client.sendall(b"GET /id/magnesium.ttl " + closing)
+                assert b"magnesium" in read_answer(client)
+                assert client.recv(1) == b""
+
+
+def read_answer(client: socket.socket) -> bytes:
+    """Read one answer and no byte more, and return its body."""
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        data += client.recv(1)
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+    found = re.search(rb"content-length: (\d+)", data)
+    assert found
+    left, body = int(found[1]), b""
+    while len(body) < left:
+        body += client.recv(left - len(body))
+    return body
+
+
 def test_a_new_build_comes_into_service_without_a_break(small: Path) -> None:
     source = small / "data/entities/things.yaml"
     label = "SELECT ?l { id:caffeine rdfs:label ?l FILTER(LANG(?l) = 'de') }"
@@ -519,8 +586,11 @@ def test_the_access_log_and_trusted_proxies(built: Path, tmp_path: Path) -> None
         assert got.headers["location"] == "/kg/id/magnesium.ttl"
         assert "https://example.org/kg/sparql" in server.ask("kg/sparql", accept="text/turtle").text
         server.ask("sparql?query=SELECT+secret", source="127.0.0.9", x_forwarded_for="203.0.113.8")
-        assert until(lambda: log.read_text().count("\n") == 3)
-    first, _, last = map(json.loads, log.read_text().splitlines())
+        for source in ("127.0.0.1", "127.0.0.1", "127.0.0.9", "127.0.0.9"):
+            server.ask("kg/id/magnesium.html", source=source, x_forwarded_for="203.0.113.9")
+        assert until(lambda: log.read_text().count("\n") == 7)
+    first, _, last, *again = map(json.loads, log.read_text().splitlines())
+    assert [item["client"] for item in again] == ["203.0.113.9", "203.0.113.9", "127.0.0.9", "127.0.0.9"]
     assert (first["client"], first["path"], first["status"]) == ("203.0.113.7", "/id/magnesium", 303)
     assert last["client"] == "127.0.0.9", "a client that is no trusted proxy cannot give itself another address"
     assert "secret" not in log.read_text()

@@ -96,6 +96,33 @@ def test_a_query_whose_client_has_gone_stops(built: Path) -> None:
         assert until(lambda: "kgbuild_running 0.0" in server.ask("-/metrics").text)
 
 
+def test_clients_that_leave_quick_queries_cost_no_worker(built: Path) -> None:
+    with serving(built) as server:
+        assert until(lambda: len(children(server.process.pid)) == 2)
+        before = set(children(server.process.pid))
+        for number in range(20):
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                query = urlencode({"query": f"ASK {{ ?s ?p {number} }}"})
+                client.sendall(f"GET /sparql?{query} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                time.sleep(0.01)
+        assert until(lambda: "kgbuild_running 0.0" in server.ask("-/metrics").text)
+        assert before & set(children(server.process.pid))
+
+
+def test_the_next_asks_where_the_first_of_two_goes_away(built: Path) -> None:
+    slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?b ?f . FILTER(STRLEN(STR(?c)) > STRLEN(STR(?f)) + 1000) }"
+    request = f"GET /sparql?{urlencode({'query': slow})} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with serving(built, "--timeout", "1") as server:
+        first = socket.create_connection(("127.0.0.1", server.port))
+        first.sendall(request)
+        assert until(lambda: "kgbuild_running 1.0" in server.ask("-/metrics").text)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as second:
+            second.sendall(request)
+            time.sleep(0.2)
+            first.close()
+            assert second.recv(12) in {b"HTTP/1.1 504", b"HTTP/1.1 200"}
+
+
 @pytest.mark.parametrize(
     ("query", "accept"),
     [
@@ -177,6 +204,34 @@ def test_quick_queries_do_not_wait_behind_slow_ones(built: Path) -> None:
         assert time.perf_counter() - start < 1.5
         for thread in threads:
             thread.join()
+
+
+def test_each_query_gets_its_own_answer_whatever_runs_beside_it(built: Path) -> None:
+    """Workers are given queries ahead; those are recalled when the one before them takes long, or ends its worker."""
+    wrong = []
+    steps = " ".join(f"BIND(CONCAT({', '.join([f'?x{n}'] * 10)}) AS ?x{n + 1})" for n in range(6))
+    hungry = f'SELECT (STRLEN(?x6) AS ?n) (%d AS ?m) {{ BIND("{"x" * 1000}" AS ?x0) {steps} }}'
+
+    def ask(server: Server, client: int) -> None:
+        for number in range(client * 1000, client * 1000 + 60):
+            got = server.ask(
+                "sparql?" + urlencode({"query": f"SELECT ({number} AS ?n) {{}}"}), source=f"127.0.0.{client}"
+            )
+            found = got.json()["results"]["bindings"][0]["n"]["value"] if got.status == 200 else got.text
+            if found != str(number):
+                wrong.append(found)
+
+    with serving(built, "--timeout", "1", "--memory", "200", "--workers", "1") as server:
+        threads = [threading.Thread(target=ask, args=(server, client)) for client in range(2, 10)]
+        for thread in threads:
+            thread.start()
+        for number in range(3):
+            assert server.query(ENDLESS % (number + 50)).status == 504
+            assert server.query(hungry % number).status in {504, 507}
+        for thread in threads:
+            thread.join()
+        assert not wrong
+        assert until(lambda: "kgbuild_running 0.0" in server.ask("-/metrics").text)
 
 
 def test_slow_clients_are_cut_off(strict: Server) -> None:

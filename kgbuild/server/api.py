@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kgbuild.diagnostics import UsageError, did_you_mean
@@ -22,56 +20,46 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from kgbuild.views import Views
 
 _JSON: Final = "application/json"
 _FOUND: Final = 20
+MOST_CLAIMS: Final = 1000
+"""Claims that stand beside the rows of an answer."""
+_AT_ONCE: Final = 100
 
 
-class Records:
-    """Entities and claims of one build, gathered when they are first asked for."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.gathering: asyncio.Task[Views] | None = None
-
-    async def views(self) -> Views:
-        """Return the views of the graph."""
-        if self.gathering is None:
-            self.gathering = asyncio.get_running_loop().create_task(asyncio.to_thread(self._gather))
-        return await asyncio.shield(self.gathering)
-
-    def _gather(self) -> Views:
-        from kgbuild.store import OxigraphStore
-        from kgbuild.views import Views
-
-        project = self.snapshot.project
-        store = OxigraphStore.open(Path(self.snapshot.place("../store")))
-        views = Views(store, project.base, project.prefixes, project.fallback)
-        _ = views.entities
-        return views
-
-
-async def respond(
-    request: Request, path: str, snapshot: Snapshot, endpoint: Endpoint, records: Records, address: str
-) -> Response:
+async def respond(request: Request, path: str, snapshot: Snapshot, endpoint: Endpoint, address: str) -> Response:
     """Answer a path below `api/`."""
     _, _, rest = path.partition("/")
     kind, _, key = rest.partition("/")
     if kind == "openapi.json":
-        return _json(request, describe(snapshot.project, snapshot.queries, address), snapshot)
+        return _json(request, _description(snapshot, address), snapshot)
     if kind in {"", "index.html"} and not key:
         from kgbuild.server.pages import render
 
-        document = describe(snapshot.project, snapshot.queries, address)
-        return answer(request, render("api.html", document=document), HTML.media_type, _tag(snapshot, "api"))
+        return answer(
+            request,
+            render("api.html", document=_description(snapshot, address)),
+            HTML.media_type,
+            _tag(snapshot, "api"),
+        )
     if kind == "query" and key:
-        return await _query(request, key, snapshot, endpoint, records)
+        return await _query(request, key, snapshot, endpoint)
     if kind == "search" and not key:
-        return await _search(request, snapshot, records)
+        return await _search(request, snapshot, endpoint)
     if kind in {"entity", "claim"} and key:
-        return await _record(request, kind, key.removesuffix(".json"), snapshot, records)
+        return await _record(request, kind, key.removesuffix(".json"), snapshot, endpoint)
     raise RefusedError(404, "there is nothing at this address; the interface is described at api/openapi.json")
+
+
+def _description(snapshot: Snapshot, address: str) -> dict[str, Any]:
+    return describe(snapshot.project, snapshot.queries, address, _first(snapshot, "id/"), _first(snapshot, "claim/"))
+
+
+def _first(snapshot: Snapshot, place: str) -> str:
+    """Return the name of the first thing that has a file below a place, or nothing."""
+    found = (path for path in snapshot.sums if path.startswith(place) and path.endswith(".ttl"))
+    return next(found, "").removeprefix(place).removesuffix(".ttl")
 
 
 def _tag(snapshot: Snapshot, *parts: str) -> str:
@@ -86,7 +74,7 @@ def _json(request: Request, document: Any, snapshot: Snapshot) -> Response:
 # Named queries
 
 
-async def _query(request: Request, key: str, snapshot: Snapshot, endpoint: Endpoint, records: Records) -> Response:
+async def _query(request: Request, key: str, snapshot: Snapshot, endpoint: Endpoint) -> Response:
     name, dot, extension = key.rpartition(".")
     if not dot:
         name, extension = key, request.query_params.get("format", "")
@@ -101,7 +89,7 @@ async def _query(request: Request, key: str, snapshot: Snapshot, endpoint: Endpo
         known = ", ".join(item.extension for item in offers)
         raise RefusedError(404, f"the query '{name}' has no answer as '{extension[:20]}'; there are: {known}")
     if syntax.extension == "json" and offers is RESULTS:
-        return await _with_claims(request, sparql, snapshot, endpoint, records)
+        return await _with_claims(request, sparql, snapshot, endpoint)
     results, graph = (syntax, None) if offers is RESULTS else (None, syntax)
     return await endpoint.answer(request, Question(sparql), results, graph)
 
@@ -122,54 +110,49 @@ def _filled(request: Request, query: Query, snapshot: Snapshot, *, given_by_name
         raise RefusedError(400, str(error)) from None
 
 
-async def _with_claims(
-    request: Request, sparql: str, snapshot: Snapshot, endpoint: Endpoint, records: Records
-) -> Response:
+async def _with_claims(request: Request, sparql: str, snapshot: Snapshot, endpoint: Endpoint) -> Response:
     """Answer in SPARQL JSON; beside the rows stands each claim they name, with certainty, polarity and source."""
     media = RESULTS[0].media_type
     reply, tag = await endpoint.find(Job(sparql, media, ""), client_of(request))
     if reply.status != "ok":
         raise refusal(reply)
-    document = await told(reply.body, snapshot.project.base, records)
+    document = await told(reply.body, snapshot.project.base, endpoint, client_of(request))
     body = json.dumps(document, ensure_ascii=False).encode()
     return answer(request, body, media, f"{tag}-claims" if tag else "", {"Kgbuild-Notice": NOTICE})
 
 
-async def told(results: bytes, base: str, records: Records) -> dict[str, Any]:
-    """Read SPARQL JSON, and add what must be read beside it: the notice, and each claim that the rows name."""
-    from kgbuild.server.records import short_record
+async def told(results: bytes, base: str, endpoint: Endpoint, client: str) -> dict[str, Any]:
+    """Read SPARQL JSON, and add what must be read beside it: the notice, and each claim that the rows name.
 
+    Of more claims than can be looked up at once the first are there, and `cut` says so.
+    """
     document: dict[str, Any] = json.loads(results)
     rows = document.get("results", {}).get("bindings", ())
     named = {term["value"] for row in rows for term in row.values() if term["type"] == "uri"}
     document["notice"] = NOTICE
-    if any(value.startswith(f"{base}claim/") for value in named):
-        views = await records.views()
-        document["claims"] = {claim.iri: short_record(claim) for claim in views.claims if claim.iri in named}
+    claims = sorted(value for value in named if value.startswith(f"{base}claim/"))
+    if claims:
+        document["claims"] = {}
+    for start in range(0, min(len(claims), MOST_CLAIMS), _AT_ONCE):
+        document["claims"] |= await endpoint.look_up("claims", claims[start : start + _AT_ONCE], client)
+    if len(claims) > MOST_CLAIMS:
+        document["cut"] = f"beside the rows stand {MOST_CLAIMS:,} of {len(claims):,} claims; ask for fewer rows"
     return document
 
 
 # Entities, claims, search
 
 
-async def _record(request: Request, kind: str, key: str, snapshot: Snapshot, records: Records) -> Response:
-    from kgbuild.server.records import claim_record, entity_record
-
-    views = await records.views()
-    if kind == "entity":
-        entity = next((item for item in views.entities if key in {item.slug, item.iri}), None)
-        document = entity_record(entity) if entity else None
-    else:
-        claim = next((item for item in views.claims if key in {item.key, item.iri}), None)
-        document = claim_record(claim) if claim else None
+async def _record(request: Request, kind: str, key: str, snapshot: Snapshot, endpoint: Endpoint) -> Response:
+    document = None
+    if kind == "entity" or "/" in key:
+        document = await endpoint.look_up(kind, key, client_of(request))
     if document is None:
         raise RefusedError(404, f"there is no {kind} '{key[:100]}'")
     return _json(request, {"notice": NOTICE, **document}, snapshot)
 
 
-async def _search(request: Request, snapshot: Snapshot, records: Records) -> Response:
-    from kgbuild.server.records import search
-
+async def _search(request: Request, snapshot: Snapshot, endpoint: Endpoint) -> Response:
     for name in request.query_params:
         if name not in {"q", "limit"}:
             raise RefusedError(400, f"unknown parameter '{name[:100]}'; known: q, limit")
@@ -179,5 +162,5 @@ async def _search(request: Request, snapshot: Snapshot, records: Records) -> Res
         raise RefusedError(400, f"give what to look for as the parameter 'q', of at most {LONGEST} characters")
     if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MOST):
         raise RefusedError(400, f"'limit' is a whole number from 1 to {MOST}")
-    views = await records.views()
-    return _json(request, {"notice": NOTICE, "query": text, "results": search(views, text, int(given))}, snapshot)
+    found = await endpoint.look_up("search", [text, int(given)], client_of(request))
+    return _json(request, {"notice": NOTICE, "query": text, "results": found}, snapshot)

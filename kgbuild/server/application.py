@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import traceback
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +19,9 @@ from kgbuild.diagnostics import KgbuildError
 from kgbuild.project import Project
 from kgbuild.server import api, graphs, pages, watching
 from kgbuild.server.cache import Cache
+from kgbuild.server.connections import CYCLE, KEY, Memory, Ready, deliver, head_of
 from kgbuild.server.jobs import Job, Reply
+from kgbuild.server.ondemand import OnDemand
 from kgbuild.server.operations import AccessLog, Metrics
 from kgbuild.server.pool import GoneError, Pool
 from kgbuild.server.remote import Remote
@@ -49,28 +51,23 @@ EVERY: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 ]
-PATIENT: Final = 0.2
-"""Seconds after which the server looks whether the client still waits."""
 LOOK: Final = 0.5
 """Seconds between two looks for a new build."""
 
 
 _SMALL: Final = 256 << 10
 """Bytes of an answer that is kept ready to send."""
-_VARYING: Final = {b"accept": 1, b"accept-encoding": 2}
-_NOT_READY: Final = frozenset((b"if-none-match", b"range", b"if-range"))
+_FRAMING: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
+"""Headers of requests that are read each time."""
+_EVERY_HEAD: Final = head_of(EVERY)
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """An answer as it goes over the wire."""
+@dataclass(slots=True)
+class Outcome:
+    """What became of a request: 499 where the client has gone before the answer."""
 
-    start: Message
-    body: Message
-    size: int
-
-    def __len__(self) -> int:
-        return self.size + 2000
+    status: int = 499
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -81,21 +78,25 @@ class Serving:
     pool: Pool
     endpoint: Endpoint
     resources: Resources
-    records: api.Records
+    ondemand: OnDemand
     users: int = 0
     retired: bool = False
 
-    async def leave(self) -> None:
+    closing: asyncio.Task[None] | None = None
+
+    def leave(self) -> None:
         """Note that a request has ended; the last of a retired build closes it."""
         self.users -= 1
-        if self.retired and not self.users:
-            await self.close()
+        self._end()
 
-    async def retire(self) -> None:
+    def retire(self) -> None:
         """Close the build when its last request has ended."""
         self.retired = True
-        if not self.users:
-            await self.close()
+        self._end()
+
+    def _end(self) -> None:
+        if self.retired and not self.users:
+            self.closing = asyncio.get_running_loop().create_task(self.close())
 
     async def close(self) -> None:
         """End the workers and let the folder go."""
@@ -117,7 +118,7 @@ class Application:
         self.turns = remote.turns if remote else new_turns(settings)
         self.files: Cache[bytes] = Cache(64 * MEGABYTE)
         self.answers: Cache[Kept] = Cache(64 * MEGABYTE)
-        self.ready: Cache[Ready] = Cache(64 * MEGABYTE)
+        self.memory = Memory(Cache(64 * MEGABYTE), self.note, apart=bool(settings.trusted))
         self.metrics = Metrics(self)
         self.log = AccessLog(settings.access_log)
         self.current: Serving | None = None
@@ -144,6 +145,7 @@ class Application:
         except KgbuildError as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        gc.freeze()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
@@ -167,15 +169,17 @@ class Application:
 
     async def _open(self) -> Serving:
         snapshot = await asyncio.to_thread(Snapshot.open, self.project, self.build)
-        pool = Pool(snapshot.folder, self.settings.limits, self.project.prefixes, self.turns, self.services)
+        pool = Pool(snapshot.folder, self.settings.limits, self.project, self.turns, self.services)
         if self.remote is None:
             await pool.start(self.settings.workers)
+        endpoint = Endpoint(self._ask, snapshot.digest, self.answers, self.settings.limits.body)
+        resources = Resources(snapshot, self.prefix, self.files)
         return Serving(
             snapshot=snapshot,
             pool=pool,
-            endpoint=Endpoint(self._ask, snapshot.digest, self.answers, self.settings.limits.body),
-            resources=Resources(snapshot, self.prefix, self.files),
-            records=api.Records(snapshot),
+            endpoint=endpoint,
+            resources=resources,
+            ondemand=OnDemand(snapshot, endpoint, resources),
         )
 
     async def _look(self) -> None:
@@ -194,11 +198,12 @@ class Application:
             if old is not None and current_mark(self.build) == old.snapshot.mark:
                 return
             self.current = await self._open()
-            self.metrics.swaps.inc()
+            self.memory.kept.clear()
+            self.metrics.swaps += 1
             if self.watch is not None:
                 await self.watch.tell()
             if old is not None:
-                await old.retire()
+                old.retire()
 
     async def _ask(self, job: Job, client: str) -> Reply:
         """Ask the workers of the build that is served; a build that went away meanwhile is replaced first."""
@@ -208,90 +213,91 @@ class Application:
                 break
             serving.users += 1
             try:
-                reply = await (self.remote or serving.pool).ask(job, client)
-                self.metrics.queries.labels(reply.status).inc()
+                asked = self.remote if self.remote and not job.task else serving.pool
+                reply = await asked.ask(job, client)
+                self.metrics.queries[reply.status] += 1
                 return reply
             except GoneError:
                 if serving is self.current:
                     await self._replace()
             finally:
-                await serving.leave()
+                serving.leave()
         return Reply("busy", message="the graph is being replaced; try again in a moment")
 
     # Requests
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        path = self._path(scope["path"])
-        key = self._key(scope)
-        ready = self.ready.get(key) if key else None
-        if ready is not None:
-            await send(ready.start)
-            await send(ready.body)
-            status, size = 200, ready.size
-        else:
-            status, size = await self._made(scope, receive, send, path, key)
-        seconds = perf_counter() - started
-        self.metrics.note(_route(path), status, seconds)
-        self.log.write(scope, path, status, size, seconds)
+        path, outcome = self._path(scope["path"]), Outcome()
+        try:
+            with contextlib.suppress(ClientDisconnect):
+                await self._made(scope, receive, send, path, outcome)
+        finally:
+            client = scope["client"][0] if scope["client"] else ""
+            self.note(client, scope["method"], path, outcome.status, outcome.size, perf_counter() - started)
 
-    async def _made(
-        self, scope: Scope, receive: Receive, send: Send, path: str, key: tuple[object, ...] | None
-    ) -> tuple[int, int]:
-        """Make an answer and send it; return its status and size, 499 where the client has gone."""
-        status, size = 499, 0
+    def note(self, client: str, method: str, path: str, status: int, size: int, seconds: float) -> None:
+        """Count a request, and write it to the log."""
+        self.metrics.note(_route(path), status, seconds)
+        if self.log.stream is not None:
+            self.log.write(client, method, path, status, size, seconds)
+
+    async def _made(self, scope: Scope, receive: Receive, send: Send, path: str, outcome: Outcome) -> None:
+        """Make an answer and send it."""
+        request = Request(scope, receive)
+        for again in (True, True, False):
+            serving = self.current
+            if serving is not None:
+                serving.users += 1
+            try:
+                response = await self._guarded(request, path, serving, again=again)
+                if response is not None:
+                    await self._send(scope, receive, send, path, response, serving, outcome)
+                    return
+            finally:
+                if serving is not None:
+                    serving.leave()
+
+    async def _send(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        path: str,
+        response: Response,
+        serving: Serving | None,
+        outcome: Outcome,
+    ) -> None:
+        """Send an answer: whole where it is, else part by part."""
+        body = getattr(response, "body", None)
+        if isinstance(body, bytes) and CYCLE in scope:
+            head = head_of(response.raw_headers) + _EVERY_HEAD
+            if serving is self.current:
+                self._keep(scope, path, response, head, body)
+            outcome.status, outcome.size = response.status_code, len(body)
+            await deliver(scope[CYCLE], response.status_code, head, body)
+            return
 
         async def sending(message: Message) -> None:
-            nonlocal status, size
             if message["type"] == "http.response.start":
-                status = message["status"]
+                outcome.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *EVERY]
             else:
-                size += len(message.get("body", b""))
+                outcome.size += len(message.get("body", b""))
             await send(message)
 
-        with contextlib.suppress(ClientDisconnect):
-            request = Request(scope, receive)
-            for again in (True, True, False):
-                serving = self.current
-                if serving is not None:
-                    serving.users += 1
-                try:
-                    response = await self._guarded(request, path, serving, again=again)
-                    if response is None:
-                        continue
-                    if key is not None:
-                        self._keep(key, response)
-                    await response(scope, receive, sending)
-                    break
-                finally:
-                    if serving is not None:
-                        await serving.leave()
-        return status, size
+        await response(scope, receive, sending)
 
-    def _key(self, scope: Scope) -> tuple[object, ...] | None:
-        """Return what the answer to a request depends on, or None where it cannot be kept ready."""
-        if scope["method"] != "GET" or self.current is None or self.watch is not None:
-            return None
-        found = [scope["path"], scope["query_string"], None, None, self.current.snapshot.digest]
-        for name, value in scope["headers"]:
-            if name in _VARYING:
-                if found[1 + _VARYING[name]] is not None:
-                    return None
-                found[1 + _VARYING[name]] = value
-            elif name in _NOT_READY:
-                return None
-        return tuple(found)
-
-    def _keep(self, key: tuple[object, ...], response: Response) -> None:
-        """Keep a whole answer that has a validator ready to send."""
-        body = getattr(response, "body", None)
-        if response.status_code != 200 or "etag" not in response.headers or not isinstance(body, bytes):
+    def _keep(self, scope: Scope, path: str, response: Response, head: bytes, body: bytes) -> None:
+        """Keep an answer that has a validator ready to send when the same request comes again."""
+        key: tuple[str, bytes] | None = scope.get(KEY)
+        if key is None or scope["method"] != "GET" or scope["http_version"] != "1.1" or self.watch is not None:
             return
-        if 0 < len(body) <= _SMALL:
-            headers = [*response.raw_headers, *EVERY]
-            start = {"type": "http.response.start", "status": 200, "headers": headers}
-            self.ready.put(key, Ready(start, {"type": "http.response.body", "body": body}, len(body)))
+        if response.status_code != 200 or len(body) > _SMALL or not _has_tag(response):
+            return
+        if not any(name in _FRAMING for name, _ in scope["headers"]):
+            client = scope["client"][0] if scope["client"] else ""
+            self.memory.kept.put(key, Ready(head, body, path, client, len(key[1]) + len(head) + len(body)))
 
     def _path(self, path: str) -> str:
         """Return a path below the base address."""
@@ -304,7 +310,7 @@ class Application:
                 return _options(path)
             if serving is None:
                 raise RefusedError(503, "the server is starting or stopping", {"Retry-After": "2"})
-            response = await until_gone(request, self._respond(request, path, serving))
+            response = await self._respond(request, path, serving)
             if self.watch is not None:
                 response = watching.enliven(request, response, self.prefix, serving.snapshot.digest)
             return response
@@ -323,10 +329,14 @@ class Application:
 
     async def _replace(self) -> None:
         """Take the next build at once, where the one in service has gone from the disk."""
+        swapping = asyncio.get_running_loop().create_task(self._swap())
+        self.tasks.append(swapping)
         try:
-            await self._swap()
+            await asyncio.shield(swapping)
         except (KgbuildError, GoneError, OSError):
             await asyncio.sleep(LOOK)
+        finally:
+            self.tasks.remove(swapping)
 
     async def _respond(self, request: Request, path: str, serving: Serving) -> Response:
         if self.services is not None and path.startswith("-/service/"):
@@ -340,8 +350,10 @@ class Application:
         if path == "graph-store" or path.startswith("graph/"):
             return await graphs.respond(request, path, serving.endpoint, self.project)
         if path.startswith("api/") or path == "api":
-            return await api.respond(request, path, serving.snapshot, serving.endpoint, serving.records, self.address)
-        found = serving.resources.respond(request, path)
+            return await api.respond(request, path, serving.snapshot, serving.endpoint, self.address)
+        found = await serving.ondemand.listed(request, path) or serving.resources.respond(request, path)
+        if found is None:
+            found = await serving.ondemand.respond(request, path)
         if found is None:
             found = await graphs.describe(request, path, serving.endpoint, self.project)
         if found is None:
@@ -351,7 +363,7 @@ class Application:
     async def _sparql(self, request: Request, serving: Serving) -> Response:
         if request.method not in METHODS.split(", "):
             raise RefusedError(405, "queries are asked with GET or POST", {"Allow": METHODS})
-        if request.method in {"GET", "HEAD"} and not request.url.query:
+        if request.method in {"GET", "HEAD"} and not request.scope["query_string"]:
             return pages.endpoint(request, f"{self.address}sparql", serving.snapshot)
         return await serving.endpoint.respond(request)
 
@@ -360,7 +372,7 @@ class Application:
             return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
         if path == "-/ready":
             pool = self.current.pool if self.current else None
-            ready = pool is not None and bool(self.remote or pool.idle or pool.busy)
+            ready = pool is not None and bool(self.remote or pool.workers)
             return Response(
                 "ready\n" if ready else "not ready\n",
                 200 if ready else 503,
@@ -392,32 +404,8 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-async def until_gone(request: Request, work: Awaitable[Response]) -> Response:
-    """Do a request's work, but stop when its client goes away."""
-    task = asyncio.ensure_future(work)
-    gone = None
-    try:
-        await asyncio.wait({task}, timeout=PATIENT)
-        if task.done():
-            return task.result()
-        gone = asyncio.ensure_future(_gone(request))
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
-    finally:
-        task.cancel()
-        if gone is not None:
-            gone.cancel()
-
-
-async def _gone(request: Request) -> None:
-    """Return when the client has gone; a body that is still being read tells that itself."""
-    if request.method == "POST":
-        while not getattr(request, "_stream_consumed", False):
-            await asyncio.sleep(0.05)
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def _has_tag(response: Response) -> bool:
+    return any(name == b"etag" for name, _ in response.raw_headers)
 
 
 def _options(path: str) -> Response:

@@ -1,20 +1,91 @@
-"""One connection: what a client sends is bounded in size and time, and so is the time it takes to read an answer."""
+"""One connection: what a client sends is bounded in size and time, and so is the time it takes to read an answer.
+
+A request that comes again, byte for byte, is answered with what was kept under its bytes, and is not read at all.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from kgbuild.server.cache import Cache
 from kgbuild.server.settings import Limits
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
+CYCLE: Final = "kgbuild.cycle"
+"""Where the scope of a request holds the exchange it belongs to."""
+KEY: Final = "kgbuild.key"
+"""Where the scope of a request holds what its answer may be kept under, if its bytes came at once and alone."""
 
 
 class _TooLongError(Exception):
     """A request whose address or headers are longer than allowed."""
 
 
-def protocol(limits: Limits) -> type[HttpToolsProtocol]:
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A whole answer (200), and what is noted when it is sent."""
+
+    head: bytes
+    body: bytes
+    path: str
+    client: str
+    size: int
+
+    def __len__(self) -> int:
+        return self.size + 500
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Answers by the bytes of their request; behind a proxy (`apart`) also by the address these came from."""
+
+    kept: Cache[Ready]
+    note: Callable[[str, str, str, int, int, float], None]
+    apart: bool = False
+
+    def key(self, request: bytes, client: tuple[str, int] | None) -> tuple[str, bytes]:
+        """Return what the answer to a request is kept under."""
+        return (client[0] if self.apart and client else "", request)
+
+
+def head_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Spell the headers of an answer; raise `ValueError` where one would begin a line of its own.
+
+    >>> head_of([(b"etag", b'"1"')])
+    b'etag: "1"\\r\\n'
+    """
+    head = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if head.count(b"\n") != len(headers) or head.count(b"\r") != len(headers):
+        raise ValueError("a header may hold no line break")
+    return head
+
+
+async def deliver(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> None:
+    """Send a whole answer at once."""
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    cycle.response_started = cycle.response_complete = True
+    cycle.message_event.set()
+    closing = b"" if cycle.keep_alive else b"connection: close\r\n"
+    first = head_of(cycle.default_headers)
+    cycle.transport.write(b"".join((STATUS_LINE[status], first, head, closing, b"\r\n", body)))
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+
+
+def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
     """Return the protocol of connections within limits."""
 
     class Connection(HttpToolsProtocol):
@@ -22,8 +93,11 @@ def protocol(limits: Limits) -> type[HttpToolsProtocol]:
 
         sent = 0
         refusal = HTTPStatus.BAD_REQUEST
+        begun = 0
+        reading = False
         waiting: asyncio.TimerHandle | None = None
         writing: asyncio.TimerHandle | None = None
+        working: asyncio.Task[None] | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -34,6 +108,37 @@ def protocol(limits: Limits) -> type[HttpToolsProtocol]:
                 if timer is not None:
                     timer.cancel()
             super().connection_lost(exc)
+            if self.working is not None:
+                self.working.cancel()
+
+        def data_received(self, data: bytes) -> None:
+            free = not self.reading and (self.cycle is None or self.cycle.response_complete)
+            key = memory.key(data, self.client)
+            if free and not self.flow.write_paused and not self.transport.is_closing():
+                ready = memory.kept.get(key)
+                if ready is not None:
+                    self._answer(ready)
+                    return
+            begun = self.begun
+            super().data_received(data)
+            if free and self.begun == begun + 1 and not self.reading:
+                self.scope[KEY] = key  # type: ignore[typeddict-unknown-key]
+
+        def _answer(self, ready: Ready) -> None:
+            """Send what is kept."""
+            started = perf_counter()
+            self._unset_keepalive_if_required()
+            self._heard()
+            first = head_of(self.server_state.default_headers)
+            self.transport.write(b"".join((STATUS_LINE[200], first, ready.head, b"\r\n", ready.body)))
+            self.on_response_complete()
+            client = ready.client if memory.apart or self.client is None else self.client[0]
+            memory.note(client, "GET", ready.path, 200, len(ready.body), perf_counter() - started)
+
+        def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+            self.working = self.loop.create_task(cycle.run_asgi(app))
+            self.working.add_done_callback(self.tasks.discard)
+            self.tasks.add(self.working)
 
         def _expect(self) -> None:
             """Give the client its time to send a whole request."""
@@ -55,6 +160,8 @@ def protocol(limits: Limits) -> type[HttpToolsProtocol]:
         def on_message_begin(self) -> None:
             super().on_message_begin()
             self.sent = 0
+            self.begun += 1
+            self.reading = True
             if self.waiting is None:
                 self._expect()
 
@@ -72,8 +179,17 @@ def protocol(limits: Limits) -> type[HttpToolsProtocol]:
                 raise _TooLongError
             super().on_header(name, value)
 
+        def on_headers_complete(self) -> None:
+            super().on_headers_complete()
+            self.scope[CYCLE] = self.cycle  # type: ignore[typeddict-unknown-key]
+
         def on_message_complete(self) -> None:
             super().on_message_complete()
+            self.reading = False
+            self._heard()
+
+        def _heard(self) -> None:
+            """Note that a request has come whole."""
             if self.waiting is not None:
                 self.waiting.cancel()
                 self.waiting = None

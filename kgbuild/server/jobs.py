@@ -1,6 +1,7 @@
 """What the server asks of a worker process, and what it gets back: messages, and the evaluation itself.
 
-A worker holds one store, read-only. A message is a length, a line of JSON and a body of bytes.
+A worker holds one store, read-only. A message is a number, two lengths, a JSON array and a body
+of bytes; a reply has the number of its job.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import csv
 import json
 import struct
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -17,8 +19,8 @@ import pyoxigraph as ox
 
 from kgbuild.store import names_dataset, sorted_triples, syntax_error, tokens, uses_service
 
-HEAD: Final = struct.Struct(">II")
-"""The lengths of the JSON and of the body of a message, in bytes."""
+HEAD: Final = struct.Struct(">III")
+"""The number of a message, and the lengths of its JSON and of its body in bytes."""
 
 RESULT_FORMATS: Final = {
     "application/sparql-results+json": ox.QueryResultsFormat.JSON,
@@ -34,7 +36,8 @@ _LEAST: Final = {"application/sparql-results+json": 3, "application/sparql-resul
 class Job:
     """A query to evaluate; formats are media types, of which the one that fits the kind of answer is used.
 
-    `default` and `named` are the graphs of its dataset; None is the union of all graphs, with all of them by name.
+    `default` and `named` are the graphs of its dataset; None is the union of all graphs, with all of them by name. With
+    a `task` it is not a query but something to look up in the build, and `query` is the JSON that says what.
     """
 
     query: str
@@ -42,6 +45,7 @@ class Job:
     graph: str = "text/turtle"
     default: tuple[str, ...] | None = None
     named: tuple[str, ...] | None = None
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +63,103 @@ class Reply:
     column: int = 0
 
 
-def pack(head: Mapping[str, Any], body: bytes = b"") -> bytes:
-    """Spell a message."""
-    data = json.dumps(head).encode()
-    return HEAD.pack(len(data), len(body)) + data + body
+@lru_cache(maxsize=256)
+def _written(*values: Any) -> bytes:
+    return json.dumps(values).encode()
 
 
-def pack_reply(reply: Reply) -> bytes:
-    """Spell a reply as a message."""
-    head = {name: getattr(reply, name) for name in ("status", "media", "message", "line", "column")}
-    return pack(head, reply.body)
+@lru_cache(maxsize=256)
+def _read(head: bytes) -> tuple[Any, ...]:
+    return tuple(tuple(item) if isinstance(item, list) else item for item in json.loads(head))
 
 
-def pack_job(job: Job) -> bytes:
-    """Spell a job as a message."""
-    return pack(asdict(job))
+def _pack(number: int, head: bytes, body: bytes) -> bytes:
+    return b"".join((HEAD.pack(number, len(head), len(body)), head, body))
+
+
+def _unpack(message: bytes) -> tuple[tuple[Any, ...], bytes]:
+    end = HEAD.size + HEAD.unpack_from(message)[1]
+    return _read(message[HEAD.size : end]), message[end:]
+
+
+def number_of(message: bytes) -> int:
+    """Return the number of a message."""
+    return int(HEAD.unpack_from(message)[0])
+
+
+def pack_job(job: Job, number: int) -> bytes:
+    """Spell a job as a message.
+
+    >>> job = Job("ASK {}", default=("http://a/",)); read_job(pack_job(job, 1)) == job
+    True
+    """
+    head = _written(job.results, job.graph, job.default, job.named, job.task)
+    return _pack(number, head, job.query.encode("utf-8", "surrogatepass"))
+
+
+def read_job(message: bytes) -> Job:
+    """Read a job from a message."""
+    head, query = _unpack(message)
+    return Job(query.decode("utf-8", "surrogatepass"), *head)
+
+
+def pack_recall(number: int) -> bytes:
+    """Spell a message that recalls all jobs sent before it which are not begun."""
+    return HEAD.pack(number, 0, 0)
+
+
+def is_recall(message: bytes) -> bool:
+    """Tell whether a message recalls jobs."""
+    return len(message) == HEAD.size
+
+
+def pack_reply(reply: Reply, number: int) -> bytes:
+    """Spell a reply as a message.
+
+    >>> reply = Reply("ok", b"true", "text/csv"); read_reply(pack_reply(reply, 1)) == reply
+    True
+    """
+    return _pack(number, _written(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
+
+
+def read_reply(message: bytes) -> Reply:
+    """Read a reply from a message."""
+    (status, *rest), body = _unpack(message)
+    return Reply(status, body, *rest)
+
+
+class Messages:
+    """Bytes as they come from a socket, cut into messages.
+
+    >>> messages, message = Messages(), pack_reply(Reply("ok"), 1)
+    >>> messages.take(message[:9]), messages.take(message[9:] + message) == [message, message]
+    ([], True)
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.got, self.needed = 0, HEAD.size
+
+    def take(self, part: bytes) -> list[bytes]:
+        """Take the next bytes; return the messages that are whole now."""
+        self.parts.append(part)
+        self.got += len(part)
+        if self.got < self.needed:
+            return []
+        data, found, start = b"".join(self.parts), [], 0
+        while (end := start + self._size(data, start)) <= len(data):
+            found.append(data[start:end])
+            start = end
+        self.parts = [data[start:]]
+        self.got, self.needed = len(data) - start, self._size(data, start)
+        return found
+
+    def _size(self, data: bytes, start: int) -> int:
+        """Return how many bytes the message at a place has, as far as one can tell."""
+        if len(data) - start < HEAD.size:
+            return HEAD.size
+        _, head, body = HEAD.unpack_from(data, start)
+        return int(HEAD.size + head + body)
 
 
 class _TooLargeError(OSError):
@@ -109,7 +195,8 @@ def evaluate(
     if asks_others and not services:
         return Reply("service", message="the query uses SERVICE, which this server does not allow")
     try:
-        answer = store.query(job.query, prefixes=prefixes, **_dataset(job))
+        known = {name: space for name, space in prefixes.items() if f"{name}:" in job.query}
+        answer = store.query(job.query, prefixes=known, **_dataset(job))
         if isinstance(answer, ox.QueryTriples):
             return write_graph(answer, job.graph, prefixes, rows, most)
         if job.results not in RESULT_FORMATS:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Syntax:
     """A format that can be asked for: file ending, media type, and the other names that clients use for it."""
 
@@ -36,9 +36,13 @@ GRAPHS: Final = (
 """Syntaxes of RDF; the first is given to a client that takes any."""
 
 HTML: Final = Syntax("html", "text/html", ("application/xhtml+xml",))
+TABLES: Final = (*RESULTS, HTML)
+"""What an answer to SELECT and ASK can be shown as."""
+
+_USUAL: Final = 500
+"""Characters of a header that is worth remembering."""
 
 
-@lru_cache(maxsize=1024)
 def accepted(header: str) -> tuple[tuple[str, float], ...]:
     """Read an Accept header (RFC 9110 §12.5.1): media ranges with their weights; what is malformed counts for nothing.
 
@@ -72,16 +76,20 @@ def weigh(header: str, media_type: str) -> float:
     >>> weigh("text/*;q=0.3, text/turtle;q=0, */*", "text/turtle"), weigh("text/*;q=0.3, */*", "text/csv")
     (0.0, 0.3)
     """
+    return _weigh(accepted(header), media_type)
+
+
+def _weigh(ranges: Iterable[tuple[str, float]], media_type: str) -> float:
     best, weight = -1, 0.0
     kind = media_type.partition("/")[0]
-    for media, given in accepted(header):
+    for media, given in ranges:
         rank = 2 if media == media_type else 1 if media == f"{kind}/*" else 0 if media == "*/*" else -1
         if rank > best or (rank == best and given > weight):
             best, weight = rank, given
     return weight if best >= 0 else 0.0
 
 
-def choose(header: str, offers: Sequence[Syntax]) -> Syntax | None:
+def choose(header: str, offers: tuple[Syntax, ...]) -> Syntax | None:
     """Return the offer that an Accept header likes best, or None; among equals the first, and no header takes all.
 
     An alias counts only where it is asked for by its own name.
@@ -91,13 +99,19 @@ def choose(header: str, offers: Sequence[Syntax]) -> Syntax | None:
     >>> choose("application/json", RESULTS).extension, choose("image/png", RESULTS)
     ('json', None)
     """
+    return _chosen(header, offers) if len(header) <= _USUAL else _chosen.__wrapped__(header, offers)
+
+
+@lru_cache(maxsize=1024)
+def _chosen(header: str, offers: tuple[Syntax, ...]) -> Syntax | None:
     if not header.strip():
         return offers[0]
-    named = {media for media, _ in accepted(header)}
+    ranges = accepted(header)
+    named = {media for media, _ in ranges}
     best, weight = None, 0.0
     for offer in offers:
         names = (offer.media_type, *(alias for alias in offer.aliases if alias in named))
-        given = max(weigh(header, name) for name in names)
+        given = max(_weigh(ranges, name) for name in names)
         if given > weight:
             best, weight = offer, given
     return best

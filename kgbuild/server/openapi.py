@@ -19,14 +19,15 @@ MOST: Final = 100
 Schema = dict[str, Any]
 _KINDS: Final[dict[str, Schema]] = {
     "text": {"type": "string", "maxLength": LONGEST},
-    "integer": {"type": "integer", "minimum": -(10**17), "maximum": 10**17},
-    "decimal": {"type": "number"},
+    "integer": {"type": "integer", "minimum": 1 - 10**18, "maximum": 10**18 - 1},
+    "decimal": {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"},
 }
+_FAULTS: Final = (400, 404, 405, 422, 503, 504, 507)
 _TEXTS: Final = ("iri", "id", "statement", "certainty", "modality", "polarity", "basis")
 
 
-def describe(project: Project, queries: Mapping[str, Query], address: str) -> Schema:
-    """Return the OpenAPI document of a project's interface."""
+def describe(project: Project, queries: Mapping[str, Query], address: str, entity: str = "", claim: str = "") -> Schema:
+    """Return the OpenAPI document of a project's interface; an entity and a claim that are there serve as examples."""
     paths: dict[str, Any] = {}
     for name, query in queries.items():
         for syntax in GRAPHS if form_of(query.body) == "graph" else RESULTS:
@@ -35,8 +36,10 @@ def describe(project: Project, queries: Mapping[str, Query], address: str) -> Sc
             }
     paths |= {
         "/api/search": {"get": _search()},
-        "/api/entity/{id}": {"get": _one("entity", "an entity with the claims that name it", "Entity")},
-        "/api/claim/{article}/{id}": {"get": _one("claim", "a claim with its certainty, polarity and source", "Claim")},
+        "/api/entity/{id}": {"get": _one("entity", "an entity with the claims that name it", {"id": entity})},
+        "/api/claim/{article}/{id}": {
+            "get": _one("claim", "a claim with its certainty, polarity and source", _parts(claim))
+        },
     }
     return {
         "openapi": "3.1.0",
@@ -92,7 +95,7 @@ def _kind(kind: str, prefixes: Mapping[str, str]) -> Schema:
 
 
 def _default(kind: str, value: str) -> object:
-    return int(value) if kind == "integer" else float(value) if kind == "decimal" else value
+    return int(value) if kind == "integer" else value
 
 
 def _search() -> Schema:
@@ -110,15 +113,22 @@ def _search() -> Schema:
     }
 
 
-def _one(kind: str, words: str, schema: str) -> Schema:
-    names = ("article", "id") if kind == "claim" else ("id",)
+def _parts(claim: str) -> dict[str, str]:
+    article, _, identifier = claim.partition("/")
+    return {"article": article, "id": identifier}
+
+
+def _one(kind: str, words: str, names: Mapping[str, str]) -> Schema:
     text = {"type": "string", "minLength": 1, "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}
     return {
         "operationId": kind,
         "tags": ["records"],
         "summary": words,
-        "parameters": [{"name": name, "in": "path", "required": True, "schema": text} for name in names],
-        "responses": {"200": _body(schema), **_faults()},
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": text, **({"example": example} if example else {})}
+            for name, example in names.items()
+        ],
+        "responses": {"200": _body(kind.capitalize()), **_faults()},
     }
 
 
@@ -128,7 +138,10 @@ def _body(schema: str) -> Schema:
 
 
 def _faults() -> Schema:
-    return {str(status): {"$ref": "#/components/responses/Problem"} for status in (400, 404, 405, 422, 503, 504, 507)}
+    found: Schema = {str(status): {"$ref": "#/components/responses/Problem"} for status in _FAULTS}
+    for status, words in ((414, "the address is too long"), (431, "the headers are too long")):
+        found[str(status)] = {"description": words, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    return found
 
 
 def _problem() -> Schema:

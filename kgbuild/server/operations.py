@@ -4,47 +4,68 @@ from __future__ import annotations
 
 import json
 import sys
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, TextIO
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from kgbuild.diagnostics import UnreadableError
 
 if TYPE_CHECKING:
-    from starlette.types import Scope
-
     from kgbuild.server.application import Application
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"))
+_BOUNDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds up to which requests are counted apart."""
 
 
-class Metrics:
+class Metrics(Collector):
     """Counts of requests and queries, and the state of queue and workers when asked."""
 
     def __init__(self, application: Application) -> None:
-        self.registry = registry = CollectorRegistry()
-        self.requests = Counter("kgbuild_requests", "requests", ["route", "status"], registry=registry)
-        self.seconds = Histogram("kgbuild_request_seconds", "time to answer", ["route"], registry=registry)
-        self.queries = Counter("kgbuild_queries", "queries by what became of them", ["outcome"], registry=registry)
-        self.swaps = Counter("kgbuild_builds", "new builds taken into service", registry=registry)
-        self.children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        for name, words, value in (
-            ("kgbuild_queue_depth", "queries that wait", lambda: application.turns.depth),
-            ("kgbuild_running", "queries that run", lambda: sum(application.turns.held.values())),
-            ("kgbuild_cache_bytes", "answers in the cache", lambda: application.answers.size),
-        ):
-            Gauge(name, words, registry=registry).set_function(value)
+        self.application = application
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+        self.requests: Counter[tuple[str, int]] = Counter()
+        self.queries: Counter[str] = Counter()
+        self.seconds: dict[str, list[int]] = {}
+        self.sums: dict[str, float] = {}
+        self.swaps = 0
 
     def note(self, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        key = (route, status)
-        if key not in self.children:
-            self.children[key] = (self.requests.labels(route, str(status)), self.seconds.labels(route))
-        requests, durations = self.children[key]
-        requests.inc()
-        durations.observe(seconds)
+        self.requests[route, status] += 1
+        if route not in self.seconds:
+            self.seconds[route], self.sums[route] = [0] * (len(_BOUNDS) + 1), 0.0
+        self.seconds[route][bisect_left(_BOUNDS, seconds)] += 1
+        self.sums[route] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what is known now."""
+        requests = CounterMetricFamily("kgbuild_requests", "requests", labels=["route", "status"])
+        for (route, status), count in self.requests.items():
+            requests.add_metric([route, str(status)], count)
+        seconds = HistogramMetricFamily("kgbuild_request_seconds", "time to answer", labels=["route"])
+        for route, counts in self.seconds.items():
+            bounds = [*map(str, _BOUNDS), "+Inf"]
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            seconds.add_metric([route], buckets, self.sums[route])
+        queries = CounterMetricFamily("kgbuild_queries", "queries by what became of them", labels=["outcome"])
+        for outcome, count in self.queries.items():
+            queries.add_metric([outcome], count)
+        yield from (requests, seconds, queries)
+        yield CounterMetricFamily("kgbuild_builds", "new builds taken into service", value=self.swaps)
+        turns, answers = self.application.turns, self.application.answers
+        yield GaugeMetricFamily("kgbuild_queue_depth", "queries that wait", value=turns.depth)
+        yield GaugeMetricFamily("kgbuild_running", "queries that run", value=sum(turns.held.values()))
+        yield GaugeMetricFamily("kgbuild_cache_bytes", "answers in the cache", value=answers.size)
 
     def respond(self) -> Response:
         """Answer with all metrics."""
@@ -65,14 +86,14 @@ class AccessLog:
             except OSError as error:
                 raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from error
 
-    def write(self, scope: Scope, path: str, status: int, size: int, seconds: float) -> None:
+    def write(self, client: str, method: str, path: str, status: int, size: int, seconds: float) -> None:
         """Write the line of a request."""
         if self.stream is None:
             return
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "client": scope["client"][0] if scope["client"] else "",
-            "method": scope["method"] if scope["method"] in _METHODS else "?",
+            "client": client,
+            "method": method if method in _METHODS else "?",
             "path": f"/{path}"[:500],
             "status": status,
             "bytes": size,

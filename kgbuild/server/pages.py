@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+WORKBENCH = "workbench/index.html"
 ROWS = 500
 """Rows of an answer that a page shows."""
 EXAMPLE = """\
@@ -34,9 +35,8 @@ def endpoint(request: Request, address: str, snapshot: Snapshot) -> Response:
     tag = f"{snapshot.digest[:24]}-service-{chosen.extension}"
     headers = {"Vary": "Accept"}
     if chosen is HTML:
-        return answer(
-            request, render("sparql.html", query=EXAMPLE, heads=(), rows=(), total=0), "text/html", tag, headers
-        )
+        page = render("sparql.html", query=EXAMPLE, heads=(), rows=(), total=0, workbench=WORKBENCH in snapshot.sums)
+        return answer(request, page, "text/html", tag, headers)
     triples = describe_service(address, snapshot.project.base)
     prefixes = {"sd": "http://www.w3.org/ns/sparql-service-description#", "formats": "http://www.w3.org/ns/formats/"}
     data = ox.serialize(triples, format=ox.RdfFormat.from_media_type(chosen.media_type), prefixes=prefixes) or b""
@@ -51,7 +51,7 @@ def answer_page(query: str, body: bytes) -> bytes:
     else:
         heads, rows = document["head"]["vars"], document["results"]["bindings"]
     cells = [[_cell(row.get(head)) for head in heads] for row in rows[:ROWS]]
-    return render("sparql.html", query=query, heads=heads, rows=cells, total=len(rows))
+    return render("sparql.html", query=query, heads=heads, rows=cells, total=len(rows), workbench=False)
 
 
 def _cell(term: dict[str, Any] | None) -> tuple[str, str]:

@@ -6,79 +6,209 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import sys
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
-from kgbuild.server.jobs import HEAD, Job, Reply, pack_job
+from kgbuild.project import Project
+from kgbuild.server.jobs import Job, Messages, Reply, number_of, pack_job, pack_recall, read_reply
 from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turn, Turns
 
+QUICK = 0.05
+"""Seconds within which a worker that is given queries ahead must answer; else they are recalled."""
 LONG_AFTER = 0.2
 """Seconds after which a query counts as a long one."""
+AHEAD = 3
+"""Queries that a worker may have beside the one it is at, if it answered the one before at once."""
+ALLOCATOR = "glibc.malloc.tcache_count=2000"
+"""What glibc is told in a worker: keep freed pieces at hand, for each query takes and frees thousands of one size."""
+_RECALLED = Reply("recalled")
+_TOO_MUCH = Reply("memory", message="the query needs more memory than one query may take")
 
 
 class GoneError(Exception):
     """The build of this pool is no longer on the disk."""
 
 
-class Worker:
-    """One worker process."""
+class Worker(asyncio.Protocol):
+    """One worker process, at the other end of a socket."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
+    process: asyncio.subprocess.Process
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.messages = Messages()
+        self.told: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.runs: deque[Run] = deque()
+        self.ended: Callable[[Worker], None] = _nothing
+        self.number = 0
+        self.alive = True
+        self.quick = False
 
     @classmethod
-    async def start(cls, folder: int, limits: Limits, prefixes: Mapping[str, str], *, services: bool) -> Worker:
+    async def start(cls, folder: int, limits: Limits, project: Project, *, services: bool) -> Worker:
         """Start a process over the build whose folder is open as a file descriptor, and wait until it is ready."""
         settings = {
             "folder": folder, "memory": limits.memory, "seconds": limits.seconds, "rows": limits.rows,
-            "bytes": limits.bytes, "prefixes": dict(prefixes), "services": services,
+            "bytes": limits.bytes, "services": services, "prefixes": project.prefixes,
+            "base": project.base, "languages": project.fallback,
         }  # fmt: skip
-        made = cls(
-            await asyncio.create_subprocess_exec(
+        ours, theirs = socket.socketpair()
+        with theirs:
+            _, made = await asyncio.get_running_loop().create_connection(cls, sock=ours)
+            made.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "kgbuild.server.worker", json.dumps(settings)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
                 pass_fds=(folder,),
-                limit=1 << 20,
                 start_new_session=True,
+                env={**os.environ, "GLIBC_TUNABLES": ALLOCATOR},
             )
-        )
-        try:
-            head, _ = await made._read()
-        except (asyncio.IncompleteReadError, OSError):
-            head = {"status": "gone"}
-        if head["status"] != "ready":
+        if (await made.told).status != "ready":
             await made.stop()
             raise GoneError
         return made
 
-    async def _read(self) -> tuple[dict[str, str], bytes]:
-        assert self.process.stdout is not None
-        size, body = HEAD.unpack(await self.process.stdout.readexactly(HEAD.size))
-        head = json.loads(await self.process.stdout.readexactly(size))
-        return head, await self.process.stdout.readexactly(body)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keep the socket."""
+        self.transport = transport
 
-    async def ask(self, job: Job) -> Reply:
-        """Give a job and wait for what becomes of it."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(pack_job(job))
-        await self.process.stdin.drain()
-        head, body = await self._read()
-        return Reply(body=body, **head)  # type: ignore[arg-type]  # the worker spells what `Reply` takes
+    def data_received(self, data: bytes) -> None:
+        """Take a part of what comes: a reply to a job that was recalled too late is dropped."""
+        for message in self.messages.take(data):
+            number = number_of(message)
+            if not number:
+                self.told.set_result(read_reply(message))
+            elif self.runs and self.runs[0].number == number:
+                self._next(read_reply(message))
+
+    def _next(self, reply: Reply) -> None:
+        run = self.runs.popleft()
+        if self.runs:
+            self.runs[0].begin()
+        run.done(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the process has ended: of itself it does so only where it cannot have more memory."""
+        self.alive = False
+        if not self.told.done():
+            self.told.set_result(_TOO_MUCH)
+        self.ended(self)
+        runs, self.runs = self.runs, deque()
+        for place, run in enumerate(runs):
+            run.done(_RECALLED if place else _TOO_MUCH)
+
+    def give(self, run: Run, job: Job | None) -> None:
+        """Give a job, or recall those that are not begun."""
+        self.number += 1
+        run.number = self.number
+        self.transport.write(pack_job(job, self.number) if job else pack_recall(self.number))
+        self.runs.append(run)
+        if len(self.runs) == 1:
+            run.begin()
+
+    def takes_ahead(self, client: str | None) -> bool:
+        """Tell whether it may be given a query ahead; of a client named only behind one of that client."""
+        if not (self.alive and self.quick and 0 < len(self.runs) <= AHEAD):
+            return False
+        turn = self.runs[-1].turn
+        return client is None or (turn is not None and turn.client == client)
+
+    def recall(self) -> list[Run]:
+        """Take back the jobs that are not begun."""
+        first, *others = self.runs
+        self.runs = deque([first])
+        return others
 
     def kill(self) -> None:
         """End the process at once."""
+        self.alive = False
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+        self.transport.close()
 
     async def stop(self) -> None:
         """End the process and wait until it is gone."""
         self.kill()
         await self.process.wait()
+
+
+def _nothing(_: Worker) -> None:
+    """Do nothing."""
+
+
+class Run:
+    """A job that a worker has, until there is a reply or the worker is ended.
+
+    It is ended when the job has had its time; when nobody waits any more, only if the job takes longer than a moment.
+    """
+
+    def __init__(self, pool: Pool, worker: Worker, turn: Turn | None) -> None:
+        self.pool, self.worker, self.turn = pool, worker, turn
+        self.loop = asyncio.get_running_loop()
+        self.reply: asyncio.Future[Reply] = self.loop.create_future()
+        self.number = 0
+        self.alone = turn is None
+        self.is_slow = False
+        self.stages: list[tuple[float, Callable[[], None]]] = []
+        self.timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Note that the worker has come to the job."""
+        seconds = self.pool.limits.seconds
+        self.stages = [(seconds, self._end), (LONG_AFTER, self._lengthen), (QUICK, self._slow)]
+        self._wait(0.0)
+
+    def _wait(self, passed: float) -> None:
+        after, step = self.stages.pop()
+        self.timer = self.loop.call_later(after - passed, self._step, after, step)
+
+    def _step(self, passed: float, step: Callable[[], None]) -> None:
+        step()
+        if self.stages and self.worker.alive:
+            self._wait(passed)
+
+    def _slow(self) -> None:
+        self.is_slow = True
+        self.pool.turns.slow += 1
+        self.pool.slow(self.worker)
+
+    def _lengthen(self) -> None:
+        if self.turn is None:
+            return
+        if self.alone:
+            self.worker.kill()
+        else:
+            self.pool.lengthen(self.turn)
+
+    def _end(self) -> None:
+        self.worker.kill()
+        self._answer(Reply("time", message=f"the query ran longer than {self.pool.limits.seconds:g} seconds"))
+
+    def leave(self) -> None:
+        """Note that nobody waits any more."""
+        self.alone = True
+        if self.timer is not None and len(self.stages) == 0:
+            self.worker.kill()
+
+    def done(self, reply: Reply) -> None:
+        """Take the reply; the worker is free again."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.pool.turns.slow -= self.is_slow
+        if self.turn is not None:
+            self.turn.release()
+        self.pool.take_back(self.worker, quick=self.turn is not None and len(self.stages) == 2)
+        self._answer(reply)
+
+    def _answer(self, reply: Reply) -> None:
+        if not self.reply.done():
+            self.reply.set_result(reply)
 
 
 class Pool:
@@ -88,17 +218,16 @@ class Pool:
         self,
         folder: int,
         limits: Limits,
-        prefixes: Mapping[str, str],
+        project: Project,
         turns: Turns,
         services: Services | None = None,
     ) -> None:
-        self.folder, self.limits, self.prefixes, self.turns = os.dup(folder), limits, prefixes, turns
+        self.folder, self.limits, self.project, self.turns = os.dup(folder), limits, project, turns
         self.services = services
         self.idle: list[Worker] = []
         self.starting: set[asyncio.Task[None]] = set()
-        self.busy = 0
+        self.workers: set[Worker] = set()
         self.closed = False
-        self.killed = 0
 
     async def start(self, workers: int) -> None:
         """Start so many workers, and return when the first of them is ready."""
@@ -120,78 +249,108 @@ class Pool:
             task.exception()
 
     async def _start(self) -> None:
-        worker = await Worker.start(self.folder, self.limits, self.prefixes, services=self.services is not None)
-        if self.closed:
+        worker = await Worker.start(self.folder, self.limits, self.project, services=self.services is not None)
+        if self.closed or not worker.alive:
             await worker.stop()
-        else:
-            self.idle.append(worker)
+            return
+        worker.ended = self._ended
+        self.workers.add(worker)
+        self.idle.append(worker)
+
+    def _ended(self, worker: Worker) -> None:
+        self.workers.discard(worker)
+        self._judge(worker, quick=False)
+
+    def _judge(self, worker: Worker, *, quick: bool) -> None:
+        """Note whether a worker answers at once: then there are places behind the query it is at."""
+        if worker.quick != quick:
+            worker.quick = quick
+            self.turns.riding += AHEAD if quick else -AHEAD
+            self.turns.grant()
 
     async def ask(self, job: Job, client: str) -> Reply:
         """Evaluate a job within the limits: `busy` if too many wait, `time` or `memory` if its worker was ended."""
-        if self.services is not None:
+        if self.services is not None and not job.task:
             try:
                 job = replace(job, query=self.services.rewrite(job.query))
             except NotAllowedError as error:
                 return Reply("service", message=str(error))
-        try:
-            async with asyncio.timeout(self.limits.seconds):
-                turn = await self.turns.take(client)
-        except BusyError:
-            return Reply("busy", message="too many queries wait; try again in a moment")
-        except TimeoutError:
-            return Reply("busy", message="no worker was free in time; try again in a moment")
-        self.busy += 1
-        timer = asyncio.get_running_loop().call_later(LONG_AFTER, self._lengthen, turn)
-        try:
-            return await self._run(job)
-        finally:
-            timer.cancel()
-            self.busy -= 1
-            turn.release()
+        while True:
+            try:
+                turn = await self.turns.take(client, self.limits.seconds)
+            except BusyError as error:
+                return Reply("busy", message=str(error))
+            try:
+                worker = await self._free(client)
+            except BaseException:
+                turn.release()
+                raise
+            if worker is None:
+                turn.release()
+                await asyncio.sleep(QUICK / 4)
+                continue
+            run = Run(self, worker, turn)
+            worker.give(run, job)
+            try:
+                reply = await run.reply
+            except asyncio.CancelledError:
+                run.leave()
+                raise
+            if reply is not _RECALLED:
+                return reply
 
-    def _lengthen(self, turn: Turn) -> None:
+    def slow(self, worker: Worker) -> None:
+        """Take back what a worker has ahead, since it does not come to it: that waits for its turn again."""
+        self._judge(worker, quick=False)
+        if len(worker.runs) > 1:
+            for run in worker.recall():
+                run.done(_RECALLED)
+            worker.give(Run(self, worker, None), None)
+
+    def lengthen(self, turn: Turn) -> None:
+        """Let a job that takes long go on in the long lane, and see to a worker for those that come."""
         if not self.idle and not self.starting and not self.closed:
             self._spare()
         turn.lengthen()
 
-    async def _run(self, job: Job) -> Reply:
-        worker = await self._idle()
-        try:
-            async with asyncio.timeout(self.limits.seconds):
-                reply = await worker.ask(job)
-        except TimeoutError:
-            self._kill(worker)
-            return Reply("time", message=f"the query ran longer than {self.limits.seconds:g} seconds")
-        except (asyncio.IncompleteReadError, OSError):
-            self._kill(worker)
-            return Reply("memory", message="the query needs more memory than one query may take")
-        except BaseException:
-            self._kill(worker)
-            raise
-        if self.closed:
-            worker.kill()
+    def take_back(self, worker: Worker, *, quick: bool) -> None:
+        """Keep a worker for the next job, or see to another where it has ended."""
+        if not worker.alive:
+            if not self.closed and not self.idle and not self.starting:
+                self._spare()
+        elif not worker.runs:
+            self._judge(worker, quick=quick and not self.closed)
+            if self.closed:
+                worker.kill()
+            elif worker not in self.idle:
+                self.idle.append(worker)
         else:
-            self.idle.append(worker)
-        return reply
+            self._judge(worker, quick=quick and not self.closed)
 
-    async def _idle(self) -> Worker:
+    async def _free(self, client: str) -> Worker | None:
+        """Return a worker that is idle, or else one that answers at once; wait for one that starts.
+
+        None says that there is none: one that answered at once when the place was given does so no more, or the client
+        may only have queries ahead of its own, so that it never has all workers.
+        """
         while True:
-            if not self.idle:
-                if not self.starting:
-                    self._spare()
-                await asyncio.wait(set(self.starting), return_when=asyncio.FIRST_COMPLETED)
-                if not self.idle and not self.starting:
-                    raise GoneError
-                continue
-            worker = self.idle.pop()
-            if worker.process.returncode is None:
-                return worker
-
-    def _kill(self, worker: Worker) -> None:
-        worker.kill()
-        self.killed += 1
-        if not self.closed and not self.idle and not self.starting:
-            self._spare()
+            many = self.turns.is_many(client)
+            while self.idle and not many:
+                worker = self.idle.pop()
+                if worker.alive:
+                    return worker
+            ahead = [worker for worker in self.workers if worker.takes_ahead(client if many else None)]
+            if ahead:
+                return min(ahead, key=lambda worker: len(worker.runs))
+            if many:
+                return None
+            if not self.starting:
+                if len(self.workers) >= self.turns.short + self.turns.long:
+                    return None
+                self._spare()
+            done, _ = await asyncio.wait(set(self.starting), return_when=asyncio.FIRST_COMPLETED)
+            if not self.idle and not self.starting and all(task.exception() for task in done):
+                raise GoneError
 
     async def close(self) -> None:
         """End all idle workers; those at work end with their job."""

@@ -1,4 +1,4 @@
-"""Claims and entities as JSON objects, and a search over them. A claim always keeps certainty, polarity and source."""
+"""Claims and entities as JSON objects. A claim always keeps certainty, polarity and source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from kgbuild.evidence import AlignmentView
 from kgbuild.nodes import Link
-from kgbuild.views import ClaimView, EntityView, SentenceView, Views
+from kgbuild.views import ClaimView, EntityView, SentenceView
 
 Record = dict[str, Any]
 
@@ -86,41 +86,16 @@ def entity_record(entity: EntityView) -> Record:
     }
 
 
-def search(views: Views, text: str, limit: int) -> list[Record]:
-    """Return entities and claims whose names or statement hold every word of a text, the nearest first."""
-    words = text.casefold().split()
-    if not words:
-        return []
-    found = [*_found_entities(views, words), *_found_claims(views, words)]
-    return [record for _, _, record in sorted(found, key=lambda item: item[:2])[:limit]]
-
-
-def _found_entities(views: Views, words: list[str]) -> Iterable[tuple[int, str, Record]]:
-    whole = " ".join(words)
-    for entity in views.entities:
-        names = [name.casefold() for name in (*entity.labels.values(), entity.slug, *entity.aliases)]
-        fitting = [name for name in names if all(word in name for word in words)]
-        if not fitting:
-            continue
-        rank = 0 if whole in names else 1 if any(name.startswith(whole) for name in fitting) else 2
-        yield (
-            rank,
-            entity.iri,
-            {
-                "type": "entity",
-                "iri": entity.iri,
-                "id": entity.slug,
-                "label": entity.label,
-                "category": entity.category.label,
-                "definition": entity.definition,
-            },
-        )
-
-
-def _found_claims(views: Views, words: list[str]) -> Iterable[tuple[int, str, Record]]:
-    for claim in views.claims:
-        if all(word in claim.statement.casefold() for word in words):
-            yield 3, claim.iri, {"type": "claim", **short_record(claim)}
+def found_record(entity: EntityView) -> Record:
+    """Return an entity as a search shows it."""
+    return {
+        "type": "entity",
+        "iri": entity.iri,
+        "id": entity.slug,
+        "label": entity.label,
+        "category": entity.category.label,
+        "definition": entity.definition,
+    }
 
 
 def _link(link: Link) -> Record:

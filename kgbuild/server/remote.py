@@ -78,9 +78,9 @@ class Remote:
         if uses_service(job.query):
             return Reply("service", message="the query uses SERVICE, which this server does not allow")
         try:
-            turn = await asyncio.wait_for(self.turns.take(client), self.limits.seconds)
-        except (BusyError, TimeoutError):
-            return Reply("busy", message="too many queries wait; try again in a moment")
+            turn = await self.turns.take(client, self.limits.seconds)
+        except BusyError as error:
+            return Reply("busy", message=str(error))
         try:
             late = self.limits.seconds
             return await asyncio.wait_for(asyncio.to_thread(self.fetch, job), late)

@@ -59,6 +59,16 @@ def content_type(media_type: str) -> str:
     return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
 
 
+class Whole(Response):
+    """An answer whose headers are all given."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str], status: int = 200) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+        ]
+
+
 def answer(
     request: Request, body: bytes, media_type: str, tag: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -69,20 +79,21 @@ def answer(
     sent = {"Content-Type": content_type(media_type), **(headers or {})}
     coding = "identity"
     if len(body) >= _LEAST and is_text(media_type):
-        coding = choose_encoding(request.headers.get("accept-encoding", ""), CODINGS)
+        taken = request.headers.get("accept-encoding")
+        coding = choose_encoding(taken, CODINGS) if taken else "identity"
         sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
     if tag:
         sent["ETag"] = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
         sent.setdefault("Cache-Control", "public, max-age=60")
         if is_known(request, sent["ETag"]):
-            return Response(status_code=304, headers={key: value for key, value in sent.items() if key in _KEPT})
+            return Whole(b"", {key: value for key, value in sent.items() if key in _KEPT}, 304)
     else:
         sent.setdefault("Cache-Control", "no-store")
     if coding != "identity":
         sent["Content-Encoding"] = coding
         body = _coded(body, coding, tag)
     sent["Content-Length"] = str(len(body))
-    return Response(b"" if request.method == "HEAD" else body, headers=sent)
+    return Whole(b"" if request.method == "HEAD" else body, sent)
 
 
 _KEPT: Final = {"ETag", "Cache-Control", "Vary", "Link", "Content-Location"}
@@ -118,7 +129,7 @@ def problem(
         body = json.dumps({"title": title, "status": status, "detail": detail, **more}, ensure_ascii=False).encode()
     sent["Content-Type"] = content_type(chosen.media_type)
     sent["Content-Length"] = str(len(body))
-    return Response(b"" if request.method == "HEAD" else body, status_code=status, headers=sent)
+    return Whole(b"" if request.method == "HEAD" else body, sent, status)
 
 
 def _page(status: int, title: str, detail: str, more: Mapping[str, Any]) -> str:

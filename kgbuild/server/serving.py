@@ -96,7 +96,7 @@ def _run(project: Project, settings: Settings, listening: socket.socket, build: 
 
     config = uvicorn.Config(
         application,
-        http=protocol(settings.limits),
+        http=protocol(settings.limits, application.memory),
         ws="none",
         lifespan="on",
         log_level="critical",

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
+from binascii import a2b_qp
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
 
 import pyoxigraph as ox
 
 from kgbuild.server.cache import Cache
 from kgbuild.server.jobs import Job, Reply
-from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, Syntax, by_extension, choose
+from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, TABLES, Syntax, by_extension, choose
 from kgbuild.server.replies import answer, problem
 from kgbuild.server.settings import NOTICE
-from kgbuild.store import tokens
+from kgbuild.store import holds
 from kgbuild.terms import is_iri
 
 if TYPE_CHECKING:
@@ -58,23 +59,26 @@ class Question:
     format: str = ""
 
 
-_LASTING: Final = re.compile("now|rand|uuid|bnode", re.IGNORECASE)
+_LAYOUT: Final = re.compile(r"\s\s|[^\S ]")
+_WORD: Final = re.compile(
+    r"#[^\n]*|((?:<[^<>\"{}|^`\\\s]*>|\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*'''"
+    r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s#\"'<\\]+|\\.|[<\"'\\])+)",
+    re.DOTALL,
+)
+"""A comment, or all that stands between white space and comments: IRIs, strings, escaped and other characters."""
 
 
 def normalise(sparql: str) -> str:
     """Return a query without comments and with single spaces, so that what differs in layout alone is one query.
 
+    One that has nothing but single spaces is taken as it is.
+
     >>> normalise('SELECT  *\\n{ ?s ?p "a  b" } # all')
     'SELECT * { ?s ?p "a  b" }'
     """
-    kept: list[str] = []
-    for token in tokens(sparql):
-        if token.startswith("#") or token.isspace():
-            if kept and kept[-1] != " ":
-                kept.append(" ")
-        else:
-            kept.append(token)
-    return "".join(kept).strip()
+    if not _LAYOUT.search(sparql):
+        return sparql.strip()
+    return " ".join(filter(None, _WORD.findall(sparql)))
 
 
 def is_lasting(sparql: str) -> bool:
@@ -83,12 +87,12 @@ def is_lasting(sparql: str) -> bool:
     >>> is_lasting("SELECT (NOW() AS ?t) {}"), is_lasting("ASK { ?knowledge ?p 'NOW' }")
     (False, True)
     """
-    return not _LASTING.search(sparql) or not any(token.upper() in _CHANGING for token in tokens(sparql))
+    return not holds(sparql, _CHANGING)
 
 
 async def read_question(request: Request, most: int) -> Question | None:
     """Read a request of the protocol (SPARQL 1.1 Protocol §2.1); None asks for the service description."""
-    fields = _fields(request.url.query.encode("ascii", "replace"))
+    fields = _fields(request.scope["query_string"])
     if request.method in {"GET", "HEAD"}:
         return _question(fields) if fields else None
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -123,16 +127,34 @@ def _text(data: bytes) -> str:
 
 
 def _fields(data: bytes) -> list[tuple[str, str]]:
+    parts = [part.partition(b"=") for part in data.split(b"&") if part]
+    if len(parts) > _MOST_FIELDS:
+        raise RefusedError(400, f"a request may hold {_MOST_FIELDS} fields")
     try:
-        text = data.decode("utf-8")
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        return [(_decoded(name), _decoded(value)) for name, _, value in parts]
     except UnicodeDecodeError:
         raise RefusedError(400, "the request is not UTF-8") from None
-    except ValueError:
-        raise RefusedError(400, f"a request may hold {_MOST_FIELDS} fields") from None
+
+
+def _decoded(data: bytes) -> str:
+    """Decode a name or value of a form; where all is well-formed by the decoder of mail, which differs but in its sign.
+
+    >>> _decoded(b"a+%C3%A9=%3D%2B"), _decoded(b"100%")
+    ('a é==+', '100%')
+    """
+    data = data.replace(b"+", b" ")
+    if b"%" in data:
+        odd = b"\n" in data or b"\r" in data or _BROKEN.search(data)
+        data = unquote_to_bytes(data) if odd else a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"="))
+    return data.decode("utf-8")
+
+
+_BROKEN: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def _question(fields: list[tuple[str, str]]) -> Question:
+    if len(fields) == 1 and fields[0][0] == "query":
+        return Question(fields[0][1])
     if any(name == "update" for name, _ in fields):
         raise RefusedError(403, "this server is read-only: updates are refused")
     queries = [value for name, value in fields if name == "query"]
@@ -158,8 +180,7 @@ class Endpoint:
 
     def __init__(self, ask: Ask, digest: str, cache: Cache[Kept], limit: int) -> None:
         self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
-        self.asked: dict[object, _Asked] = {}
-        self.hits = self.misses = 0
+        self.asked: dict[object, asyncio.Future[Reply | None]] = {}
 
     async def respond(self, request: Request) -> Response:
         """Answer a request of the protocol."""
@@ -167,9 +188,9 @@ class Endpoint:
         if question is None:
             raise RefusedError(400, "there is no query: give it as the parameter 'query'")
         accept = request.headers.get("accept", "")
-        table, graph = choose(accept, (*RESULTS, HTML)), choose(accept, GRAPHS)
+        table, graph = choose(accept, TABLES), choose(accept, GRAPHS)
         if question.format:
-            named = by_extension(question.format, (*RESULTS, HTML)), by_extension(question.format, GRAPHS)
+            named = by_extension(question.format, TABLES), by_extension(question.format, GRAPHS)
             table, graph = named if any(named) else (table, graph)
         if table is None and graph is None:
             known = ", ".join(item.media_type for item in (*RESULTS, *GRAPHS))
@@ -195,51 +216,40 @@ class Endpoint:
 
     async def find(self, job: Job, client: str) -> tuple[Reply, str]:
         """Return what became of a job, and the tag of its answer where it may be kept."""
-        if len(job.query) > _NORMALISED or not is_lasting(job.query):
-            self.misses += 1
+        if len(job.query) > _NORMALISED or not (job.task or is_lasting(job.query)):
             return await self.ask(job, client), ""
-        text = normalise(job.query)
-        key = (self.digest, text, job.results, job.graph, job.default, job.named)
+        text = job.query if job.task else normalise(job.query)
+        key = (self.digest, text, job.results, job.graph, job.default, job.named, job.task)
         tag = hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:32]
         kept = self.cache.get(key)
         if kept is not None:
-            self.hits += 1
             return kept.reply, tag
-        self.misses += 1
         reply = await self._once(key, job, client)
         if reply.status in {"ok", "syntax", "service", "media", "size"}:
             self.cache.put(key, Kept(reply))
         return reply, tag
 
+    async def look_up(self, task: str, given: object, client: str) -> Any:
+        """Return what the build says of something, or None; raise what the client is told where it cannot be had."""
+        reply, _ = await self.find(Job(json.dumps(given), task=task), client)
+        if reply.status != "ok":
+            raise refusal(reply)
+        return json.loads(reply.body)
+
     async def _once(self, key: object, job: Job, client: str) -> Reply:
-        """Ask a job once, however many wait for it; stop when nobody waits any more."""
-        asked = self.asked.get(key)
-        if asked is None:
-            asked = self.asked[key] = _Asked(asyncio.ensure_future(self.ask(job, client)))
-            asked.task.add_done_callback(partial(self._done, key, asked))
-        asked.waiting += 1
+        """Ask a job once, however many wait for it; where the client of the one that asked goes away, the next asks."""
+        while (asked := self.asked.get(key)) is not None:
+            reply = await asyncio.shield(asked)
+            if reply is not None:
+                return reply
+        asked = self.asked[key] = asyncio.get_running_loop().create_future()
+        reply = None
         try:
-            return await asyncio.shield(asked.task)
+            reply = await self.ask(job, client)
+            return reply
         finally:
-            asked.waiting -= 1
-            if not asked.waiting:
-                self._forget(key, asked)
-                asked.task.cancel()
-
-    def _done(self, key: object, asked: _Asked, _: asyncio.Future[Reply]) -> None:
-        self._forget(key, asked)
-
-    def _forget(self, key: object, asked: _Asked) -> None:
-        if self.asked.get(key) is asked:
             del self.asked[key]
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A job that is being evaluated, and how many wait for it."""
-
-    task: asyncio.Future[Reply]
-    waiting: int = 0
+            asked.set_result(reply)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from kgbuild.server.application import Application, Serving
 from kgbuild.server.jobs import Job, form_of
 from kgbuild.server.serving import bind
 from kgbuild.server.settings import NOTICE, Settings
+from kgbuild.server.sparql import RefusedError
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -47,35 +48,27 @@ class Tools:
 
     async def search(self, text: str, limit: int = 20) -> dict[str, Any]:
         """Find entities and claims by words in their names, aliases or statements."""
-        from kgbuild.server.records import search
-
-        views = await self.serving.records.views()
-        return {"notice": NOTICE, "results": search(views, text, max(1, min(limit, 100)))}
+        return {"notice": NOTICE, "results": await self._look_up("search", [text, max(1, min(limit, 100))])}
 
     async def describe_entity(self, entity: str) -> dict[str, Any]:
         """Describe an entity, given by identifier, label, alias or IRI, with every claim that names it."""
-        from kgbuild.server.records import entity_record
-
-        views = await self.serving.records.views()
-        names = {
-            name.casefold(): item
-            for item in reversed(views.entities)
-            for name in (*item.aliases, *item.labels.values(), item.slug, item.iri)
-        }
-        found = names.get(entity.casefold())
-        if found is None:
-            raise UsageError(f"there is no entity '{entity}'; {did_you_mean(entity.casefold(), names) or 'try search'}")
-        return {"notice": NOTICE, **entity_record(found)}
+        found = await self._look_up("called", entity)
+        if "hint" in found:
+            raise UsageError(f"there is no entity '{entity}'; {found['hint'] or 'try search'}")
+        return {"notice": NOTICE, **found}
 
     async def get_claim(self, claim: str) -> dict[str, Any]:
         """Give a claim, by IRI or article/id, with certainty, polarity, source, sentence, and what data say of it."""
-        from kgbuild.server.records import claim_record
+        found = await self._look_up("claim", claim)
+        if not isinstance(found, dict):
+            raise UsageError(f"there is {'more than one' if found else 'no'} claim '{claim}'; try search")
+        return {"notice": NOTICE, **found}
 
-        views = await self.serving.records.views()
-        found = [item for item in views.claims if claim in {item.iri, item.key, item.id}]
-        if len(found) != 1:
-            raise UsageError(f"there is {'no' if not found else 'more than one'} claim '{claim}'; try search")
-        return {"notice": NOTICE, **claim_record(found[0])}
+    async def _look_up(self, task: str, given: object) -> Any:
+        try:
+            return await self.serving.endpoint.look_up(task, given, "model")
+        except RefusedError as error:
+            raise UsageError(error.message) from None
 
     async def list_questions(self) -> dict[str, Any]:
         """List the questions that the graph's makers put, with their parameters."""
@@ -117,7 +110,7 @@ class Tools:
             raise UsageError(reply.message + place)
         if form_of(sparql) == "graph":
             return {"notice": NOTICE, "turtle": reply.body.decode("utf-8")}
-        document = await told(reply.body, self.serving.snapshot.project.base, self.serving.records)
+        document = await told(reply.body, self.serving.snapshot.project.base, self.serving.endpoint, "model")
         rows = document.get("results", {}).get("bindings", [])
         if len(rows) > ROWS:
             document["results"]["bindings"] = rows[:ROWS]

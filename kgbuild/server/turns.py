@@ -1,7 +1,8 @@
 """Whose turn it is: a bounded queue that serves clients in rotation, with a second lane for queries that take long.
 
 A query starts in the short lane. When it has run for a moment it moves to the long lane, if there is a place, so that
-quick queries do not wait behind slow ones. One client may hold all places but one, and a quarter of the queue.
+quick queries do not wait behind slow ones. One client may hold all places but one, and a quarter of the queue. While
+all queries end at once there are more places: a worker is then given its next queries before it has answered.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter, OrderedDict, deque
 
 
 class BusyError(Exception):
-    """The queue is full."""
+    """There is no place, and why."""
 
 
 class Turn:
@@ -45,43 +46,73 @@ class Turns:
 
     def __init__(self, short: int, long: int, queue: int) -> None:
         self.short, self.long, self.queue = short, long, queue
-        self.each = max(1, short + long - 1)
+        self.riding = self.slow = 0
         self.each_waiting = max(1, queue // 4)
         self.running_short = self.running_long = 0
         self.held: Counter[str] = Counter()
         self.waiting: OrderedDict[str, deque[asyncio.Future[Turn]]] = OrderedDict()
 
     @property
+    def room(self) -> int:
+        """Return how many places the short lane has now: `riding` are there while no query is `slow`."""
+        return self.short if self.slow else self.short + self.riding
+
+    @property
+    def each(self) -> int:
+        """Return how many places one client may hold."""
+        return max(1, self.room + self.long - 1)
+
+    def is_many(self, client: str) -> bool:
+        """Tell whether a client holds so many places that it may have no further worker, but queries ahead alone."""
+        return self.held[client] > max(1, self.short + self.long - 1)
+
+    @property
     def depth(self) -> int:
         """Return how many wait."""
         return sum(map(len, self.waiting.values()))
 
-    async def take(self, client: str) -> Turn:
-        """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full."""
-        if not self.waiting and self.running_short < self.short and self.held[client] < self.each:
+    async def take(self, client: str, patience: float = 60.0) -> Turn:
+        """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full, or none is free.
+
+        `patience` is how many seconds to wait.
+        """
+        if not self.waiting and self.running_short < self.room and self.held[client] < self.each:
             return self._start(client)
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
             self._drop_empty(client)
-            raise BusyError
+            raise BusyError("too many queries wait; try again in a moment")
         future: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
         line.append(future)
         self.grant()
+        timer = asyncio.get_running_loop().call_later(patience, self._late, client, future)
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 future.result().release()
-            elif future in self.waiting.get(client, ()):
-                self.waiting[client].remove(future)
-                self._drop_empty(client)
+            self._leave(client, future)
             raise
+        finally:
+            timer.cancel()
+
+    def _late(self, client: str, future: asyncio.Future[Turn]) -> None:
+        if not future.done():
+            self._leave(client, future)
+            future.set_exception(BusyError("no worker was free in time; try again in a moment"))
+
+    def _leave(self, client: str, future: asyncio.Future[Turn]) -> None:
+        if future in self.waiting.get(client, ()):
+            self.waiting[client].remove(future)
+            self._drop_empty(client)
 
     def grant(self) -> None:
         """Give free places to those who wait, one client after the other."""
-        while self.running_short < self.short:
-            client = next((name for name in self.waiting if self.held[name] < self.each), None)
-            if client is None:
+        while self.running_short < self.room:
+            for client in self.waiting:
+                if self.held[client] < self.each:
+                    break
+            else:
                 return
             future = self.waiting[client].popleft()
             self.waiting.move_to_end(client)

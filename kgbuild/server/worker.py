@@ -7,64 +7,81 @@ out), takes no more memory than allowed, and ends by itself when its job outlive
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
+import socket
 import sys
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import pyoxigraph as ox
 
-from kgbuild.server.jobs import HEAD, Job, Reply, evaluate, pack, pack_reply
+from kgbuild.server.jobs import Job, Messages, Reply, evaluate, is_recall, number_of, pack_reply, read_job
+from kgbuild.server.lookup import Lookup
+from kgbuild.store import OxigraphStore
 
 NICENESS = 2
+_PART = 1 << 18
 
 
 def main() -> None:
-    """Serve jobs from standard input, as the settings in the first argument say."""
+    """Answer the jobs that come through the socket on standard input, as the settings in the first argument say."""
     settings = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
     tied = _tie()
     os.fchdir(settings["folder"])
+    server = socket.socket(fileno=0)
     try:
         store = ox.Store.read_only("store")
     except OSError as error:
-        _send(sys.stdout.buffer, pack({"status": "gone", "message": str(error)}))
+        server.sendall(pack_reply(Reply("gone", message=str(error)), 0))
         return
+    lookup = Lookup(OxigraphStore(store), settings["base"], settings["prefixes"], tuple(settings["languages"]))
     _confine(settings["memory"], services=settings["services"])
-    _send(sys.stdout.buffer, pack({"status": "ready"}))
-    while (job := _receive(sys.stdin.buffer)) is not None:
+    gc.freeze()
+    server.sendall(pack_reply(Reply("ready"), 0))
+    for message in _messages(server):
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, settings["seconds"] + 1)
-        reply = evaluate(
-            store, job, settings["prefixes"], settings["rows"], settings["bytes"], services=settings["services"]
-        )
+        reply = Reply("ok") if is_recall(message) else _reply(store, lookup, read_job(message), settings)
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        _answer(reply)
+        server.sendall(pack_reply(reply, number_of(message)))
 
 
-def _answer(reply: Reply) -> None:
-    _send(sys.stdout.buffer, pack_reply(reply))
+def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) -> Reply:
+    if not job.task:
+        return evaluate(
+            store, job, settings["prefixes"], settings["rows"], settings["bytes"], services=settings["services"]
+        )
+    try:
+        return Reply("ok", lookup.answer(job.task, job.query), "application/json")
+    except (OSError, RuntimeError) as error:
+        return Reply("storage", message=str(error))
+    except ValueError as error:
+        return Reply("syntax", message=str(error))
 
 
-def _send(stream: BinaryIO, data: bytes) -> None:
-    stream.write(data)
-    stream.flush()
-
-
-def _receive(stream: BinaryIO) -> Job | None:
-    head = stream.read(HEAD.size)
-    if len(head) < HEAD.size:
-        return None
-    size, _ = HEAD.unpack(head)
-    found = json.loads(stream.read(size))
-    for name in ("default", "named"):
-        found[name] = None if found[name] is None else tuple(found[name])
-    return Job(**found)
+def _messages(server: socket.socket) -> Iterator[bytes]:
+    """Yield the messages of the server, without the jobs that it has recalled meanwhile, until it has gone."""
+    messages, waiting = Messages(), deque[bytes]()
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            part = server.recv(_PART, socket.MSG_DONTWAIT if waiting else 0)
+            if not part:
+                return
+            for message in messages.take(part):
+                if is_recall(message):
+                    waiting.clear()
+                waiting.append(message)
+        if waiting:
+            yield waiting.popleft()
 
 
 def _tie() -> bool:

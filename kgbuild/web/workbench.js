@@ -1,6 +1,7 @@
-// The workbench: choose or write a query, run it here in the page, read and keep the answer.
+// The workbench: choose or write a query, run it in the page or at an endpoint of the site, read and keep the answer.
 
 import { editor } from "./editor.js";
+import { Endpoint } from "./endpoint.js";
 import { Engine, Stopped } from "./engine.js";
 import { element, entry, load, root } from "./page.js";
 import { Names, csv, save, table } from "./results.js";
@@ -17,7 +18,6 @@ class Workbench {
     this.graph = graph;
     this.queries = new Map(graph.queries.map((query) => [query.name, query]));
     this.names = new Names(entries, graph, root);
-    this.engine = new Engine();
     this.turn = 0;
     this.chosen = undefined;
     this.editor = editor(byId("editor"), {
@@ -38,18 +38,33 @@ class Workbench {
     addEventListener("hashchange", () => this.fromAddress());
   }
 
-  /** Take the query from the address: `#name=foods&entity=id:kale` or `#query=SELECT…`, also behind a `?`. */
+  /**
+   * Take the query from the address: `#name=foods&entity=id:kale` or `#query=SELECT…`, also behind a `?`. With
+   * `endpoint=../sparql` it is asked there; endpoints of other sites are asked nothing.
+   */
   fromAddress() {
     const given = new URLSearchParams(location.hash.length > 1 ? location.hash.slice(1) : location.search.slice(1));
+    this.pointTo(given.get("endpoint"));
     const name = given.get("name");
     if (given.has("query")) this.show(given.get("query"));
     else if (this.queries.has(name)) this.choose(name, Object.fromEntries(given));
     else if (!this.editor.text) this.choose([...this.queries.keys()][0]);
   }
 
+  pointTo(endpoint) {
+    const address = endpoint === null ? undefined : URL.parse(endpoint, location.href);
+    if (address?.origin !== location.origin || !address.protocol.startsWith("http")) endpoint = null;
+    if (endpoint === this.endpoint) return;
+    this.engine?.stop();
+    this.endpoint = endpoint;
+    this.engine = endpoint === null ? new Engine() : new Endpoint(address);
+    byId("where").textContent = endpoint === null ? "" : `Asked at ${address}, not in the page.`;
+  }
+
   /** Put the query into the address, so that it can be kept and passed on. */
   toAddress() {
     const told = this.asChosen ? { name: this.chosen.name, ...this.changes() } : { query: this.editor.text };
+    if (this.endpoint !== null) told.endpoint = this.endpoint;
     try {
       history.replaceState(null, "", `#${new URLSearchParams(told)}`);
     } catch {
@@ -159,9 +174,9 @@ class Workbench {
     this.toAddress();
     this.busy(true);
     try {
-      this.say("Loading the engine and the data …");
+      this.say(this.endpoint === null ? "Loading the engine and the data …" : "Asking …");
       const { size } = await this.engine.start();
-      this.say(`Asking ${size.toLocaleString("en")} statements …`);
+      if (size !== undefined) this.say(`Asking ${size.toLocaleString("en")} statements …`);
       const made = await this.engine.ask(query.sent, this.graph.prefixes);
       if (turn === this.turn) this.answer(made, form(query.sent));
     } catch (error) {
@@ -199,7 +214,8 @@ class Workbench {
     const name = this.asChosen ? this.chosen.name : "answer";
     const took = `in ${milliseconds < 1 ? "less than 1" : Math.round(milliseconds).toLocaleString("en")} ms`;
     if (turtle !== undefined) {
-      this.say(`${triples.toLocaleString("en")} ${triples === 1 ? "triple" : "triples"} ${took}`);
+      const count = triples === undefined ? "Answered" : `${triples.toLocaleString("en")} ${triples === 1 ? "triple" : "triples"}`;
+      this.say(`${count} ${took}`);
       byId("answer").append(element("pre", { class: "code", tabindex: "0", role: "region", "aria-label": "Answer in Turtle" }, element("code", {}, turtle)));
       this.files([["Turtle", `${name}.ttl`, "text/turtle", turtle]]);
       return;
