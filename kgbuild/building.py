@@ -21,7 +21,7 @@ from kgbuild.claims import ANCHOR_STATES, AnchorState
 from kgbuild.compilation import Compilation, Timings, compile_project, gate
 from kgbuild.diagnostics import Report, UnreadableError
 from kgbuild.editions.edition import Material
-from kgbuild.editions.records import robots, sitemap
+from kgbuild.editions.records import robots, sitemaps
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
 from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
@@ -29,14 +29,16 @@ from kgbuild.pool import default_jobs, share
 from kgbuild.project import Project, load_project, locked
 from kgbuild.queries import Query, read_queries, run, write
 from kgbuild.site.hosting import hosting_files
+from kgbuild.site.indexing import INDEXED, can_index
 from kgbuild.site.links import check_links, pages_by_path
-from kgbuild.site.plan import RESOURCE_FORMATS, Download, Page, QueryPage, SiteInput, answer_formats, plan_site
+from kgbuild.site.plan import RESOURCE_FORMATS, Download, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
+from kgbuild.site.totals import Overview, overview
 from kgbuild.sources import fingerprint
 from kgbuild.store import Answer, OxigraphStore, Solutions
 
-_WORTH = 200
-"""Files about one thing each for which another process is worth starting."""
+_WORTH = 100
+"""Things with files of their own for which another process is worth starting."""
 _QUADS = 1_000_000
 
 
@@ -85,6 +87,7 @@ class Plan:
     figures: Figures
     notes: tuple[str, ...] = ()
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    sparse: bool = False
 
 
 def check(
@@ -158,6 +161,7 @@ def build(
 def _missing() -> str:
     """Return what an output lacks for want of a package, so that installing one makes the next build new."""
     packages = sorted({item.package for item in EDITIONS.values() if not item.available})
+    packages += [] if can_index() else ["pagefind"]
     return "".join(f"-without-{package}" for package in packages)
 
 
@@ -183,13 +187,30 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         count, withheld = len(material.inference.steps), len(material.inference.withheld)
         material.note(f"inferred: {count} triples that no claim says, in graph/{GRAPH}; withheld: {withheld}")
     with timings.stage("resources"):
-        files |= _resources(material, jobs) if render else dict.fromkeys(_described(compilation), b"")
+        overview = _overview(compilation)
+        described = _described(compilation, sparse=overview is not None)
+        files |= _resources(material, described, jobs) if render else dict.fromkeys(described, b"")
     with timings.stage("site"):
         for query, answer in asked:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
-        pages = pages_by_path(_pages(material, asked, files, jobs), report)
+        pages = pages_by_path(plan_site(site_input(material, asked, files, overview), jobs), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in web_parts(compilation.size, compilation.nquads)}
+        if overview is not None:
+            few = overview.things <= project.pages
+            why = (
+                "those of large tables are in the store alone"
+                if few
+                else f"the setting `pages` allows {project.pages:,}"
+            )
+            material.note(
+                f"the site has no page for each of {overview.things:,} entities, claims and articles: {why}; "
+                "`kgbuild serve` makes them when they are asked for"
+            )
+        if (count := len(compilation.sources.entities) + len(compilation.sources.claims)) > INDEXED and not can_index():
+            material.note(
+                f"pages load all {count:,} names to search them; with pip install 'kgbuild[search]' they load parts"
+            )
         for words in absences(compilation.size, len(compilation.sources.entities), len(compilation.sources.claims)):
             material.note(words)
     with timings.stage("links"):
@@ -200,7 +221,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         if render:
             files["SHA256SUMS"] = _sums(files, parts)
     notes = (*material.notes, *_large_notes(parts))
-    return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts)
+    return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts, overview is not None)
 
 
 def _large_notes(parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
@@ -216,39 +237,49 @@ def _large_notes(parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
         yield f"{count:,} {what} of {owner} stand in the store and in {files}, not on pages"
 
 
-def _described(compilation: Compilation) -> dict[str, tuple[str, str]]:
-    """Return the files about one thing each, by path: how each is written, and the IRI of the thing."""
+def _described(compilation: Compilation, *, sparse: bool) -> dict[str, tuple[str, str]]:
+    """Return the files about one thing each, by path: how each is written, and the IRI of the thing.
+
+    A sparse site has only those of datasets.
+    """
     project, found = compilation.project, dict[str, tuple[str, str]]()
+    always = {"ns.ttl": ("graph", project.graph("ontology")), "void.ttl": ("graph", project.graph("void"))}
 
     def beside(path: str, iri: str) -> None:
         found[f"{path}.ttl"], found[f"{path}.jsonld"] = ("turtle", iri), ("jsonld", iri)
 
+    for dataset in compilation.sources.datasets:
+        beside(f"dataset/{dataset.id}", project.dataset(dataset.id))
+    if sparse:
+        return found | always
     for entity in compilation.sources.entities:
         beside(f"id/{entity.id}", project.entity(entity.id))
     for article in compilation.sources.articles:
         beside(f"article/{article.id}", project.article(article.id))
-    for dataset in compilation.sources.datasets:
-        beside(f"dataset/{dataset.id}", project.dataset(dataset.id))
     for item in compilation.nanopublications():
         found[f"np/{item.iri.rsplit('/', 1)[-1]}.trig"] = ("trig", item.iri)
         if item is not compilation.index:
             beside(f"claim/{item.claim}", project.claim(item.claim))
             found[f"claim/{item.claim}.trig"] = ("trig", item.iri)
-    return found | {"ns.ttl": ("graph", project.graph("ontology")), "void.ttl": ("graph", project.graph("void"))}
+    return found | always
 
 
-def _resources(material: Material, jobs: int) -> dict[str, bytes]:
+def _resources(material: Material, described: Mapping[str, tuple[str, str]], jobs: int) -> dict[str, bytes]:
     """Write the files about one thing each; what stands at two paths is written once."""
-    described = _described(material.compilation)
-    wanted = list(dict.fromkeys(described.values()))
+    forms: dict[str, list[str]] = {}
+    for form, iri in dict.fromkeys(described.values()):
+        forms.setdefault(iri, []).append(form)
     resources = material.resources
 
-    def write(each: tuple[str, str]) -> bytes:
-        form, iri = each
-        made: bytes = getattr(resources, form)(iri)
-        return made
+    def write(iri: str) -> list[bytes]:
+        return [getattr(resources, form)(iri) for form in forms[iri]]
 
-    written = dict(zip(wanted, share(write, wanted, min(jobs, len(wanted) // _WORTH)), strict=True))
+    made = share(write, list(forms), min(jobs, len(forms) // _WORTH))
+    written = {
+        (form, iri): data
+        for iri, files in zip(forms, made, strict=True)
+        for form, data in zip(forms[iri], files, strict=True)
+    }
     return {path: written[each] for path, each in described.items()}
 
 
@@ -256,7 +287,7 @@ def _addresses(pages: Mapping[str, bytes], material: Material) -> dict[str, byte
     """Return what tells crawlers which pages there are, and web servers how to hand them out."""
     base = material.project.base
     found = [path for path in pages if path.endswith(".html") and path != "404.html"]
-    return {"sitemap.xml": sitemap(found, base, material.recorded), "robots.txt": robots(base)} | hosting_files()
+    return sitemaps(found, base, material.recorded) | {"robots.txt": robots(base)} | hosting_files()
 
 
 def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -265,24 +296,41 @@ def _answer_files(query: Query, answer: Answer) -> Iterator[tuple[str, Callable[
         yield f"query/{query.name}.{form}", partial(write, answer, form, {})
 
 
-def _pages(material: Material, asked: list[tuple[Query, Answer]], files: Mapping[str, bytes], jobs: int) -> list[Page]:
+def _overview(compilation: Compilation) -> Overview | None:
+    """Return what a sparse site shows, or None where there are few enough things for a page of each.
+
+    Claims of large tables are held nowhere but in the store: with them, too, there is no page of each.
+    """
+    sources = compilation.sources
+    held = len(sources.claims) + len(sources.entities) + len(sources.articles)
+    if held <= compilation.project.pages and not compilation.counts["claims"]:
+        return None
+    return overview(compilation.whole, compilation.project)
+
+
+def site_input(
+    material: Material,
+    asked: list[tuple[Query, Answer]],
+    files: Mapping[str, bytes],
+    overview: Overview | None = None,
+) -> SiteInput:
+    """Return what the site shows: the views of the graph, the questions with their answers, the files beside them."""
     compilation, project = material.compilation, material.project
-    queries = tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in asked)
-    return plan_site(
-        SiteInput(
-            project=project,
-            views=material.views,
-            queries=queries,
-            downloads=tuple(_downloads(material, files)),
-            shapes=compilation.shapes,
-            findings=tuple(compilation.report.sorted()),
-            engine=compilation.engine,
-            triples=compilation.size,
-            formats=RESOURCE_FORMATS,
-            scripts=bool(web_files()),
-            workbench=has_workbench(compilation.size),
-        ),
-        jobs,
+    return SiteInput(
+        project=project,
+        views=overview.views if overview else material.views,
+        queries=tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in asked),
+        downloads=tuple(_downloads(material, files)),
+        shapes=compilation.shapes,
+        findings=tuple(compilation.report.sorted()),
+        engine=compilation.engine,
+        triples=compilation.size + sum(part.quads for part in compilation.parts) if overview else compilation.size,
+        formats=RESOURCE_FORMATS,
+        scripts=bool(web_files()),
+        workbench=has_workbench(compilation.size),
+        indexed=can_index(),
+        sparse=overview is not None,
+        totals=overview.totals if overview else None,
     )
 
 
@@ -294,7 +342,8 @@ def _downloads(material: Material, files: Mapping[str, bytes]) -> Iterator[Downl
         ("ns.ttl", "Ontology", "text/turtle", "classes and predicates, with the tool's vocabulary"),
         ("void.ttl", "Dataset record", "text/turtle", "what the graph is (DCAT, VoID)"),
     ):
-        yield Download(path, label, media_type, len(files[path]), words)
+        if path in files:
+            yield Download(path, label, media_type, len(files[path]), words)
 
 
 def _figures(compilation: Compilation, queries: int, pages: int) -> Figures:
@@ -408,6 +457,7 @@ def _report_json(compilation: Compilation, plan: Plan, inputs: str, infer: bool)
         "output": hashlib.sha256(plan.files["SHA256SUMS"]).hexdigest(),
         "engine": compilation.engine,
         "inferred": infer,
+        "sparse": plan.sparse,
         "figures": figures,
         "notes": list(plan.notes),
         **as_json(compilation.report.sorted()),

@@ -432,6 +432,7 @@ class Resources:
         self._speller = _Turtle(prefixes, base)
         self._fragments = self._owned()
         self._naming, self._plain = self._named()
+        self._last: tuple[str, tuple[Quad, ...]] = ("", ())
 
     def __contains__(self, iri: str) -> bool:
         return f"<{iri}>" in self._about
@@ -458,6 +459,11 @@ class Resources:
 
     def describe(self, iri: str) -> tuple[Quad, ...]:
         """Return the quads that belong to a resource, sorted; raise `KeyError` where there is none."""
+        if self._last[0] != iri:  # asked for once for each format
+            self._last = iri, self._describe(iri)
+        return self._last[1]
+
+    def _describe(self, iri: str) -> tuple[Quad, ...]:
         term = f"<{iri}>"
         if term not in self._about:
             raise KeyError(iri)

@@ -26,6 +26,7 @@ SETTINGS = {
     "version": "version of the data",
     "shard": "claims compiled at a time (1000)",
     "large": "statements of a dataset beyond which they are compiled in shards and have no pages (20000)",
+    "pages": "entities, claims and articles beyond which none has a page of its own but on a server (50000)",
     "infer": "true: queries and the store of the build know the inferred graph (false)",
 }
 _REQUIRED = ("base", "prefix", "title", "license")
@@ -47,6 +48,7 @@ class Project:
     version: str = "0.0.0"
     shard: int = 1000
     large: int = 20_000
+    pages: int = 50_000
     infer: bool = False
 
     @property
@@ -172,7 +174,7 @@ def _settings(root: Path, source: Source, whole: bool, report: Report) -> Projec
 
 def _fits(source: Source, section: str, key: str, value: Any, report: Report) -> bool:
     wrong = None
-    if key in {"shard", "large"}:
+    if key in {"shard", "large", "pages"}:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             wrong = "a whole number from 1"
     elif key == "infer":

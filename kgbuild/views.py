@@ -28,6 +28,7 @@ _BOUNDS = {
 }
 MATCHES = ("exactMatch", "closeMatch", "broadMatch", "narrowMatch", "relatedMatch")
 _WIDENING = MATCHES[:3]
+_THINGS = {"id": "entity", "claim": "claim", "article": "article", "dataset": "dataset"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,8 @@ class Views:
 
     def __init__(self, store: Store, base: str, prefixes: dict[str, str], languages: tuple[str, ...] = ("en",)) -> None:
         self.store, self.base, self.prefixes, self.languages = store, base, prefixes, languages
+        self._links: dict[tuple[str, str], Link] = {}
+        self._concepts: dict[str, ConceptView] = {}
 
     def nodes(self, pattern: str) -> dict[str, Node]:
         """Return the properties of every `?s` that a pattern binds."""
@@ -230,7 +233,8 @@ class Views:
                 found[subject.value][predicate.value].append(value)
         for node in found.values():
             for values in node.values():
-                values.sort(key=str)
+                if len(values) > 1:
+                    values.sort(key=str)
         return dict(sorted((key, dict(node)) for key, node in found.items()))
 
     @cached_property
@@ -313,14 +317,23 @@ class Views:
 
     def link(self, iri: str, kind: str = "") -> Link:
         """Return a thing by name; what it is follows from its IRI unless given."""
-        if not kind:
-            rest = iri.removeprefix(self.base)
-            known = {"id": "entity", "claim": "claim", "article": "article", "dataset": "dataset"}
-            kind = known.get(rest.split("/")[0], "term") if rest != iri else "term"
-        return Link(iri, self.label(iri), kind)
+        found = self._links.get((iri, kind))
+        if found is None:
+            found = self._links[iri, kind] = Link(iri, self.label(iri), kind or self._kind(iri))
+        return found
+
+    def _kind(self, iri: str) -> str:
+        rest = iri.removeprefix(self.base)
+        return _THINGS.get(rest.partition("/")[0], "term") if rest != iri else "term"
 
     def concept(self, iri: str) -> ConceptView:
         """Return a term of a scheme."""
+        found = self._concepts.get(iri)
+        if found is None:
+            found = self._concepts[iri] = self._concept(iri)
+        return found
+
+    def _concept(self, iri: str) -> ConceptView:
         node = self.described.get(iri, {})
         rank = one(node, KGB + "rank")
         return ConceptView(
@@ -415,18 +428,22 @@ class Views:
         )
 
     def _articles(self) -> Iterable[ArticleView]:
+        standing, stated = defaultdict(list), defaultdict(list)
+        for sentence in self.sentences.values():
+            standing[sentence.section.iri].append(sentence)
+        for claim in self.claims:
+            stated[claim.article.iri].append(claim)
         for iri, node in self.nodes("?s a kgb:Article .").items():
             sections = []
             for term in node.get(DCTERMS + "hasPart", ()):
                 part = self.described.get(lexical(term), {})
-                inside = [sentence for sentence in self.sentences.values() if sentence.section.iri == lexical(term)]
                 sections.append(
                     SectionView(
                         iri=lexical(term),
                         id=lexical(term).rpartition("#")[2],
                         title=self.text(part, RDFS + "label"),
                         number=int(one(part, KGB + "number") or 0),
-                        sentences=tuple(sorted(inside, key=lambda sentence: sentence.number)),
+                        sentences=tuple(sorted(standing[lexical(term)], key=lambda sentence: sentence.number)),
                     )
                 )
             yield ArticleView(
@@ -443,7 +460,7 @@ class Views:
                 source=one(node, DCTERMS + "source"),
                 issued=one(node, DCTERMS + "issued"),
                 authors=tuple(self.link(lexical(term)) for term in node.get(DCTERMS + "creator", ())),
-                claims=tuple(claim for claim in self.claims if claim.article.iri == iri),
+                claims=tuple(stated[iri]),
             )
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyoxigraph as ox
 import pytest
+from servers import serving
 
 from kgbuild.building import build, check
 from kgbuild.compilation import Compilation, compile_project, kept_shards
@@ -304,13 +305,21 @@ def test_claims_of_large_articles_are_counted_and_asked_and_have_no_pages(tmp_pa
     assert "35 claims of tea stand in the store and in 1 file data/tea.claims-….nq.gz, not on pages" in notes
     assert "12 articles of corpus stand in the store and in 1 file data/corpus.articles-….nq.gz, not on pages" in notes
     assert not (root / "build/site/claim/tea/k3.html").exists()
-    assert (root / "build/site/claim/tea/c1.html").exists()
+    assert not (root / "build/site/claim/tea/c1.html").exists()  # a page that counts some claims and not all misleads
+    assert "those of large tables are in the store alone" in notes
     store = OxigraphStore.open(root / "build/store")
     (row,) = store.query("SELECT (COUNT(?c) AS ?n) { ?c a kgb:Claim }", built.project.prefixes).rows  # type: ignore[union-attr]
     assert row[0].value == str(figures.claims)  # type: ignore[union-attr]
     seen = verify(root / "build/site")
     assert not seen.report.findings
     assert build(root).unchanged
+    with serving(root) as server:
+        for claim in ("tea/k3", "tea/c1"):
+            page = server.ask(f"claim/{claim}.html")
+            assert page.status == 200
+            assert f"<code>{built.project.claim(claim)}</code>" in page.text
+            assert "Certainty" in page.text
+        assert server.ask("article/tea.html").status == 200
 
 
 def test_a_change_of_one_article_compiles_its_shard_alone(tmp_path: Path) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
-from browsing import Visit, served
+from browsing import Visit, served, watched
 from playwright.sync_api import Browser, Page, expect
+from servers import copy_project
 
+from kgbuild.building import build
 from kgbuild.compilation import Compilation
+from kgbuild.site.indexing import can_index, index_files
+from kgbuild.site.scripts import web_files
 
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 
@@ -134,3 +140,59 @@ def test_without_scripts_the_box_leads_to_a_page_that_says_where_to_look(browser
     page.click("text=all entities by category")
     page.wait_for_url("**/id/index.html")
     context.close()
+
+
+@pytest.fixture(scope="module")
+def parted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the article's site as if it were a large one, with an index made at build time."""
+    if not (can_index() and web_files()):
+        pytest.skip("Pagefind is not installed, or the scripts were not made: pip install 'kgbuild[search]'")
+    root = copy_project(tmp_path_factory.mktemp("parted"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgbuild.site.plan.INDEXED", 50)
+        build(root)
+    return root / "build" / "site"
+
+
+def test_a_large_site_is_searched_in_parts_over_http(parted: Path, browser: Browser) -> None:
+    with served(parted) as root, watched(browser, root) as visit:
+        page = visit.open("claim/index.html")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.keyboard.press("/")
+        found = options(page, "willis")
+        assert found[0].startswith("restless legs syndrome")
+        assert "also called Willis-Ekbom disease" in found[0]
+        assert any("search/pagefind/index/" in url for url in asked)
+        assert not any(url.endswith("entries.js") for url in asked)
+        page.fill("#_q", "evidence contribute")
+        claim = page.locator("[role=option]").filter(has_text="Probable").first
+        expect(claim).to_contain_text("sentence 33")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("/claim/magnesium-rls/"))
+        page = visit.open("search/index.html?q=magnesium")
+        expect(page.locator("#results [role=status]")).to_contain_text("found for")
+        assert page.locator("#results li").count() > 20
+
+
+def test_a_large_site_is_searched_from_disk_too(parted: Path, browser: Browser) -> None:
+    with watched(browser, f"{parted.as_uri()}/") as visit:
+        page = visit.open("index.html")
+        assert options(page, "restles legs")[0].startswith("restless legs syndrome")
+
+
+def test_the_index_in_parts_has_the_same_bytes(parted: Path) -> None:
+    text = (parted / "search" / "entries.js").read_text("utf-8")
+    entries = json.loads(text.removeprefix("globalThis.kgbuildEntries=").rstrip().removesuffix(";"))
+    made = index_files(entries)
+    assert made == {path: (parted / "search" / "pagefind" / path).read_bytes() for path in made}
+    assert {"pagefind.js", "pagefind-entry.json", "wasm.unknown.pagefind"} <= made.keys()
+
+
+def test_hostile_names_stay_text_in_the_index_in_parts() -> None:
+    if not can_index():
+        pytest.skip("Pagefind is not installed: pip install 'kgbuild[search]'")
+    path = next(path for path in index_files([("a.html", HOSTILE, "<b>", [HOSTILE], '"', None)]) if "fragment" in path)
+    made = index_files([("a.html", HOSTILE, "<b>", [HOSTILE], '"', None)])[path]
+    document = json.loads(gzip.decompress(made).removeprefix(b"pagefind_dcd"))
+    assert json.loads(document["meta"]["entry"]) == ["a.html", HOSTILE, "<b>", [HOSTILE], '"', None]

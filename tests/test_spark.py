@@ -33,6 +33,22 @@ CONF = {
     "spark.driver.extraJavaOptions": CALM,
     "spark.executor.extraJavaOptions": CALM,
 }
+WIDE = """
+PREFIX dcterms: <http://purl.org/dc/terms/>
+PREFIX kgb: <https://w3id.org/kgbuild/ns#>
+PREFIX sh: <http://www.w3.org/ns/shacl#>
+PREFIX tea: <https://example.org/tea/ns#>
+
+tea:shape-T1 a sh:NodeShape ;
+    dcterms:identifier "T1" ;
+    sh:message "The dataset of a statement has a title."@en ;
+    sh:targetClass kgb:DatasetStatement ;
+    sh:property tea:shape-T1-title .
+
+tea:shape-T1-title a sh:PropertyShape ;
+    sh:path ( dcterms:isPartOf dcterms:title ) ;
+    sh:minCount 1 .
+"""
 FORMS = ("csv.gz", "tsv.zst", "jsonl", "parquet")
 
 
@@ -76,6 +92,7 @@ def mixed(folder: Path) -> Path:
     project(folder, shard=1)
     with_claims(folder, shard=1)
     with_articles(folder, shard=1)
+    (folder / "ontology/shapes.ttl").write_text(WIDE, "utf-8")
     for form in FORMS:
         name = form.replace(".", "-")
         (folder / f"data/datasets/{name}.yaml").write_text(RECORD.replace("id: teas", f"id: {name}"), "utf-8")
@@ -133,6 +150,7 @@ def test_tables_of_every_form_become_the_same_quads(made: Path, tmp_path: Path) 
         alone.shapes.described[rule.shape].code for rule in alone.shapes.rules
     }
     assert all(isinstance(alone.whole.query(rule["query"]), Solutions) for rule in told["rulesNotRun"])
+    assert told["shapesNotRun"] == ["T1"]
     there = {path.relative_to(made / "build/spark").as_posix() for path in (made / "build/spark").rglob("*.*")}
     assert there == {"manifest.json"} | {part["path"] for part in told["parts"]} | {
         f"kept/{Path(part['path']).name.partition('.')[0]}.json" for part in told["parts"][1:]

@@ -19,6 +19,9 @@ from kgbuild.views import Link
 DCAT: Final = PREFIXES["dcat"]
 SPDX: Final = "http://spdx.org/rdf/terms#"
 FOAF: Final = "http://xmlns.com/foaf/0.1/"
+SITEMAP_ADDRESSES: Final = 50_000
+SITEMAP_BYTES: Final = 50_000_000
+"""What one file of a sitemap may hold (sitemaps.org)."""
 _MEDIA_TYPES: Final = "https://www.iana.org/assignments/media-types/"
 _CROISSANT_KINDS: Final = {
     "text": "sc:Text",
@@ -298,21 +301,41 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
-def sitemap(paths: Iterable[str], base: str, modified: str) -> bytes:
-    """Write sitemap.xml (sitemaps.org 0.9) for the pages at some paths.
+def sitemaps(paths: Iterable[str], base: str, modified: str) -> dict[str, bytes]:
+    """Write the sitemap (sitemaps.org 0.9) of the pages at some paths, by path: one file, or an index of several.
 
-    >>> b"<loc>https://a/x%20&amp;.html</loc>" in sitemap(["x &.html"], "https://a/", "2026-01-01")
+    >>> b"<loc>https://a/x%20&amp;.html</loc>" in sitemaps(["x &.html"], "https://a/", "2026-01-01")["sitemap.xml"]
     True
+    >>> list(sitemaps(map(str, range(50_001)), "https://a/", "2026-01-01"))
+    ['sitemap.xml', 'sitemap-0001.xml', 'sitemap-0002.xml']
     """
+    parts: list[list[str]] = [[]]
+    size = 0
+    for line in (_address("url", base, path, modified) for path in sorted(paths)):
+        size += len(line.encode())
+        if len(parts[-1]) == SITEMAP_ADDRESSES or size > SITEMAP_BYTES:
+            parts.append([])
+            size = len(line.encode())
+        parts[-1].append(line)
+    if len(parts) == 1:
+        return {"sitemap.xml": _sitemap("urlset", parts[0])}
+    files = {f"sitemap-{number:04}.xml": _sitemap("urlset", part) for number, part in enumerate(parts, 1)}
+    listed = [_address("sitemap", base, path, modified) for path in files]
+    return {"sitemap.xml": _sitemap("sitemapindex", listed)} | files
+
+
+def _address(element: str, base: str, path: str, modified: str) -> str:
     from html import escape
     from urllib.parse import quote
 
-    urls = [
-        f"  <url><loc>{escape(base + quote(path, safe='/~&'))}</loc><lastmod>{modified}</lastmod></url>\n"
-        for path in sorted(paths)
-    ]
+    place = escape(base + quote(path, safe="/~&"))
+    return f"  <{element}><loc>{place}</loc><lastmod>{modified}</lastmod></{element}>\n"
+
+
+def _sitemap(element: str, lines: Iterable[str]) -> bytes:
     space = "http://www.sitemaps.org/schemas/sitemap/0.9"
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="{space}">\n{"".join(urls)}</urlset>\n'.encode()
+    inside = "".join(lines)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{element} xmlns="{space}">\n{inside}</{element}>\n'.encode()
 
 
 def robots(base: str) -> bytes:

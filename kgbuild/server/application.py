@@ -21,6 +21,7 @@ from kgbuild.server import api, graphs, pages, watching
 from kgbuild.server.cache import Cache
 from kgbuild.server.connections import CYCLE, KEY, Memory, Ready, deliver, head_of
 from kgbuild.server.jobs import Job, Reply
+from kgbuild.server.ondemand import OnDemand
 from kgbuild.server.operations import AccessLog, Metrics
 from kgbuild.server.pool import GoneError, Pool
 from kgbuild.server.remote import Remote
@@ -77,6 +78,7 @@ class Serving:
     pool: Pool
     endpoint: Endpoint
     resources: Resources
+    ondemand: OnDemand
     users: int = 0
     retired: bool = False
 
@@ -170,11 +172,14 @@ class Application:
         pool = Pool(snapshot.folder, self.settings.limits, self.project, self.turns, self.services)
         if self.remote is None:
             await pool.start(self.settings.workers)
+        endpoint = Endpoint(self._ask, snapshot.digest, self.answers, self.settings.limits.body)
+        resources = Resources(snapshot, self.prefix, self.files)
         return Serving(
             snapshot=snapshot,
             pool=pool,
-            endpoint=Endpoint(self._ask, snapshot.digest, self.answers, self.settings.limits.body),
-            resources=Resources(snapshot, self.prefix, self.files),
+            endpoint=endpoint,
+            resources=resources,
+            ondemand=OnDemand(snapshot, endpoint, resources),
         )
 
     async def _look(self) -> None:
@@ -346,7 +351,9 @@ class Application:
             return await graphs.respond(request, path, serving.endpoint, self.project)
         if path.startswith("api/") or path == "api":
             return await api.respond(request, path, serving.snapshot, serving.endpoint, self.address)
-        found = serving.resources.respond(request, path)
+        found = await serving.ondemand.listed(request, path) or serving.resources.respond(request, path)
+        if found is None:
+            found = await serving.ondemand.respond(request, path)
         if found is None:
             found = await graphs.describe(request, path, serving.endpoint, self.project)
         if found is None:

@@ -59,7 +59,7 @@ class Resources:
             return self._file(request, f"{path}index.html") if f"{path}index.html" in self.snapshot.sums else None
         document = self.document(path)
         if document is not None:
-            return self._negotiated(request, path, document)
+            return self.negotiated(request, path, document)
         stem, dot, extension = path.rpartition(".")
         document = self.document(stem) if dot else None
         syntax = by_extension(extension, document.syntaxes) if document else None
@@ -79,13 +79,14 @@ class Resources:
         if not path and "void.ttl" in self.snapshot.sums:
             chosen = choose(request.headers.get("accept", ""), (HTML, *GRAPHS))
             if chosen is not None and chosen is not HTML:
-                return self._lead(f"void.{chosen.extension}", {"Vary": "Accept"})
+                return self.lead(f"void.{chosen.extension}", {"Vary": "Accept"})
         return self._file(request, "index.html", {"Vary": "Accept"})
 
-    def _lead(self, path: str, headers: Mapping[str, str]) -> Response:
+    def lead(self, path: str, headers: Mapping[str, str]) -> Response:
+        """Lead on to another path."""
         return RedirectResponse(self.prefix + quote(path), status_code=303, headers=dict(headers))
 
-    def _negotiated(self, request: Request, path: str, document: Document) -> Response:
+    def negotiated(self, request: Request, path: str, document: Document) -> Response:
         """Lead on to the file that the client likes best, or answer with it where the path names a document."""
         wanted = request.query_params.get("format")
         offers = document.syntaxes
@@ -95,13 +96,13 @@ class Resources:
         known = ", ".join(f"{item.media_type} ({item.extension})" for item in offers)
         if chosen is None and wanted:
             return problem(request, 400, f"no format '{wanted}'; there are: {known}")
-        links = {"Vary": "Accept", "Link": self._links(document)}
+        links = {"Vary": "Accept", "Link": self.links(document)}
         if chosen is None:
             return problem(request, 406, f"the formats are: {known}", links)
         if path.startswith("np/") and chosen is HTML:
-            return self._lead(self._claim_page(path), links)
+            return self.lead(self._claim_page(path), links)
         if path.startswith(THINGS):
-            return self._lead(f"{path}.{chosen.extension}", links)
+            return self.lead(f"{path}.{chosen.extension}", links)
         place = {"Content-Location": f"{self.prefix}{quote(path)}.{chosen.extension}"}
         if chosen is HTML:
             return self._file(request, f"{path}.html", links | place)
@@ -114,7 +115,7 @@ class Resources:
         page = f"claim/{found[1]}.html" if found else ""
         return page if page in self.snapshot.sums else "claim/"
 
-    def _links(self, document: Document, shown: str = "") -> str:
+    def links(self, document: Document, shown: str = "") -> str:
         """Return the links beside a document (RFC 8288; FAIR Signposting)."""
         stem = document.stem
         links = [
@@ -136,7 +137,7 @@ class Resources:
         stem, _, extension = path.rpartition(".")
         media = MEDIA_TYPES.get(extension, "application/octet-stream")
         if "Link" not in sent and (document := self.document(stem)) is not None:
-            sent["Link"] = self._links(document, extension)
+            sent["Link"] = self.links(document, extension)
         elif "Link" not in sent and path == "index.html":
             sent["Link"] = self._home_links()
         digest = self.snapshot.sums[path][:32]
@@ -179,7 +180,7 @@ class Resources:
             data = convert(self._load(source), source, syntax, self.snapshot.project.prefixes, self.base)
             self.memory.put(key, data)
         document = self.document(stem)
-        sent = {"Link": self._links(document, syntax.extension)} if document else {}
+        sent = {"Link": self.links(document, syntax.extension)} if document else {}
         tag = f"{self.snapshot.sums[source][:24]}-{syntax.extension}"
         return answer(request, data, syntax.media_type, tag, {**sent, **(headers or {})})
 

@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kgbuild.diagnostics import Report, UnreadableError
 from kgbuild.project import Project
@@ -65,6 +66,11 @@ class Snapshot:
         if path not in self.sums:
             raise FileNotFoundError(path)
         return _read(self.folder, f"site/{path}")
+
+    def report(self) -> dict[str, Any]:
+        """Return what the build says of itself."""
+        document: dict[str, Any] = json.loads(_read(self.folder, "report.json"))
+        return document
 
     def size(self, path: str) -> int:
         """Return the size of a file of the site in bytes."""

@@ -14,9 +14,6 @@ from kgbuild.site.facts import OUTCOMES, outcome
 from kgbuild.terms import kebab
 from kgbuild.views import ClaimView
 
-BROWSED = 200
-"""Claims shown on the page of one value; a query finds all of them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Value:

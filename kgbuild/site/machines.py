@@ -5,13 +5,14 @@ Pure: dates come from the data.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from kgbuild.nodes import ConceptView
 from kgbuild.schemaorg import NOTICE, said
-from kgbuild.site.facts import segments, tally
+from kgbuild.site.facts import segments
 from kgbuild.site.pictures import wrapped
 from kgbuild.site.render import counted, document, drawing, plain
 
@@ -37,15 +38,8 @@ def guide(site: SiteInput) -> bytes:
         "",
         "## Pages",
         "",
-        *(f"- [{name}]({base}{path}): {words}" for name, path, words in _PAGES),
-        "",
-        "## Articles",
-        "",
-        *(
-            f"- [{_name(article.title)}]({article.iri}.html): {counted(len(article.claims), 'claim')} of "
-            f"{_name(article.publisher.label)}, sentence by sentence"
-            for article in site.views.articles
-        ),
+        *(f"- [{name}]({base}{path}): {words}" for name, path, words in _PAGES if not site.sparse or path in _ALWAYS),
+        *(() if site.sparse else _articles(site)),
         "",
         "## Questions with their answers",
         "",
@@ -62,12 +56,25 @@ def guide(site: SiteInput) -> bytes:
             for item in site.downloads
         ),
         "",
-        f"Beside the page of every entity and claim stand its files: replace `.html` by "
+        "Entities, claims and articles have no pages of their own in this copy: take them from the data, or from a "
+        "server of this graph."
+        if site.sparse
+        else f"Beside the page of every entity and claim stand its files: replace `.html` by "
         f"{', '.join(f'`.{extension}` ({label})' for extension, label in site.formats)}.",
     ]
     return document("\n".join(lines) + "\n")
 
 
+def _articles(site: SiteInput) -> list[str]:
+    lines = [
+        f"- [{_name(article.title)}]({article.iri}.html): {counted(len(article.claims), 'claim')} of "
+        f"{_name(article.publisher.label)}, sentence by sentence"
+        for article in site.views.articles
+    ]
+    return ["", "## Articles", "", *lines]
+
+
+_ALWAYS: Final = frozenset(("query/index.html", "ns.html", "downloads.html", "about.html"))
 _PAGES: Final = (
     ("Entities", "id/index.html", "the things that claims are about, by category"),
     ("Claims", "claim/index.html", "every claim with certainty, source and place"),
@@ -106,13 +113,14 @@ def feed(site: SiteInput, path_of: Callable[[str], str]) -> bytes:
         "<generator>kgbuild</generator>",
     ]
     for claim in claims:
+        page = escape(claim.iri) if site.sparse else _address(project.base, path_of(claim.key))
         lines += [
             "<entry>",
             f"<id>{escape(claim.nanopublication or claim.iri)}</id>",
             f"<title>{escape(plain(claim.statement or claim.id, 300))}</title>",
             f"<updated>{_moment(claim.created)}</updated>",
             f"<author><name>{escape(plain(claim.attributed_to.label or 'Unrecorded source'))}</name></author>",
-            f'<link rel="alternate" type="text/html" href="{_address(project.base, path_of(claim.key))}"/>',
+            f'<link rel="alternate" type="text/html" href="{page}"/>',
             f"<summary>{escape(plain(said(claim), 600))}</summary>",
             "</entry>",
         ]
@@ -127,9 +135,9 @@ def _moment(date: str) -> str:
     return f"{date or '1970-01-01'}T00:00:00Z"
 
 
-def poster(site: SiteInput) -> bytes:
+def poster(site: SiteInput, counts: Sequence[tuple[ConceptView, int]]) -> bytes:
     """Draw the picture that a link to the site shows (Open Graph), 1200 by 630: title, promise, certainty profile."""
-    project, claims = site.project, site.views.claims
+    project = site.project
     title = wrapped(project.title, 28, 3)
     lines = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 630" width="1200" height="630">',
@@ -141,7 +149,7 @@ def poster(site: SiteInput) -> bytes:
         '<text x="90" y="410">What articles say, not what is so: every claim</text>',
         '<text x="90" y="454">with its certainty, its source and its place.</text>',
     ]
-    for number, (concept, count) in enumerate(tally(claims)[:5]):
+    for number, (concept, count) in enumerate(counts[:5]):
         x = 90 + 215 * number
         word = escape(plain(concept.label or "unrecorded", 14).lower())
         lines += [

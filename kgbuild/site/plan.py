@@ -6,7 +6,7 @@ Pure: no clock, no network; reads only the templates and assets of the package.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from importlib.resources import files
@@ -16,25 +16,28 @@ from markupsafe import Markup
 
 from kgbuild import schemaorg
 from kgbuild.diagnostics import Diagnostic, Severity
-from kgbuild.evidence import StatementView
+from kgbuild.evidence import RecordView, StatementView
+from kgbuild.excerpts import PORTION, Portion
 from kgbuild.nodes import Link
 from kgbuild.pool import share
 from kgbuild.project import Project
 from kgbuild.queries import Query
 from kgbuild.site import scripts
-from kgbuild.site.browse import BROWSED, FacetGroup, facet_groups
-from kgbuild.site.facts import outcome, tally, withheld
+from kgbuild.site.browse import FacetGroup, facet_groups
+from kgbuild.site.facts import outcome, withheld
+from kgbuild.site.indexing import INDEXED, index_files
 from kgbuild.site.machines import PICTURE, feed, guide, poster
 from kgbuild.site.networks import Group, between, spokes, whole
 from kgbuild.site.pictures import SPOKES, ego, ring
 from kgbuild.site.profiles import by_certainty, by_outcome, measures
 from kgbuild.site.render import Here, Site, anchor, document, environment, is_number, place
+from kgbuild.site.totals import Totals, totals_of
 from kgbuild.site.vocabulary import KINDS, Branch, Ontology, Term, hierarchy, ontologies, schemes, terms
 from kgbuild.store import Answer, Graph, Solutions, lexical
 from kgbuild.store import Term as Node
 from kgbuild.terms import KGB
 from kgbuild.validate import Shapes
-from kgbuild.views import ArticleView, ClaimView, EntityView, Views
+from kgbuild.views import ArticleView, ClaimView, EntityView, SentenceView, Views
 
 ROWS = 500
 """Rows of an answer shown on its page; the files beside it hold all of them."""
@@ -43,6 +46,9 @@ TOLD = frozenset(
     ("claim", "certainty", "modality", "polarity", "frequency", "said", "basis", "sentence", "section", "source")
 )
 """Columns of an answer that repeat what the card of a claim says."""
+
+THINGS = 2000
+"""Entities on one page of their list."""
 
 STATEMENTS = 3
 """Statements of one dataset shown on the page of an entity; the page of the dataset lists all of them."""
@@ -118,7 +124,9 @@ class SiteInput:
     """Everything the site shows; `formats` are pairs of extension and label of the files beside a page.
 
     With `scripts` pages have a search and fonts of their own, whose files the build writes; with `workbench` there is
-    one.
+    one. One that is `indexed` has, if it is large, a search index made at build time. A site that is `sparse` has no
+    page for each thing: `views` are those of an excerpt, and `totals` count the whole. One that is `served` makes such
+    pages when they are asked for.
     """
 
     project: Project
@@ -132,6 +140,10 @@ class SiteInput:
     formats: tuple[tuple[str, str], ...]
     scripts: bool = False
     workbench: bool = False
+    indexed: bool = False
+    sparse: bool = False
+    served: bool = False
+    totals: Totals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +192,21 @@ def plan_site(site: SiteInput, jobs: int = 1) -> list[Page]:
     planned = list(_Planner(site).pages())
     made = share(_made, planned, min(jobs, len(planned) // _WORTH))
     return sorted([*_assets(), *made], key=lambda page: page.path)
+
+
+def plan_thing(site: SiteInput, iri: str, portion: Portion, statements: Mapping[str, int]) -> Page | None:
+    """Return the page of one thing, whose views are those of an excerpt about it, or None where it is not there.
+
+    `portion` says which part of its claims the views hold, `statements` how many each dataset has about it.
+    """
+    planner = _Planner(site)
+    draft = planner.thing(iri, portion, statements)
+    return draft.render() if draft else None
+
+
+def plan_list(site: SiteInput, portion: Portion) -> Page:
+    """Return one page of the list of entities, whose views are those of an excerpt."""
+    return _Planner(site).listed(portion).render()
 
 
 def entity_path(slug: str) -> str:
@@ -264,6 +291,9 @@ class _Draft:
         return Page(self.path, document(environment().get_template(self.template).render(self.known)))
 
 
+SERVED = frozenset(("id", "claim", "article", "dataset"))
+"""Where the things are that a server makes pages of."""
+
 Planned = Page | _Draft | Callable[[], "_Draft"]
 """A page, one to be rendered, or one to be planned and rendered: the many are planned where they are rendered."""
 
@@ -280,6 +310,7 @@ class _Planner:
 
     def __init__(self, site: SiteInput) -> None:
         self.input, self.views, self.project = site, site.views, site.project
+        self.totals = site.totals or totals_of(site.views)
         self.terms = terms(site.views, site.project)
         self.schemes = schemes(self.terms)
         claims = site.views.claims
@@ -295,14 +326,16 @@ class _Planner:
         self.errors = sum(finding.severity >= Severity.ERROR for finding in site.findings)
         self.followers = _followers(claims)
         self.terms_by_iri = {term.iri: term for term in self.terms}
-        self.site = Site(dict(self._targets()), self.claims, site.views.prefixes, site.project.base)
+        self.site = Site(dict(self._targets()), self.claims, site.views.prefixes, site.project.base, sparse=site.sparse)
         self.restricting = frozenset(term.iri for term in self.terms if term.restricts)
         self.shared = {
             "site": site,
             "project": site.project,
             "articles": site.views.articles,
             "datasets": site.views.datasets,
-            "publishers": _publishers(claims),
+            "publishers": () if site.sparse and not site.served else _publishers(claims),
+            "totals": self.totals,
+            "parted": site.indexed and not site.sparse and self.totals.entities + self.totals.claims > INDEXED,
             "picture_words": f"{site.project.title}: what articles claim, with certainty and source",
             "article_path": article_path,
             "query_path": query_path,
@@ -314,14 +347,45 @@ class _Planner:
             yield term.iri, f"ns.html#{term.id}"
         for ontology in ontologies(self.views):
             yield ontology.iri, "ns.html"
+        if self.input.sparse:
+            yield from ((dataset.iri, dataset_path(dataset.id)) for dataset in self.views.datasets)
+        if self.input.served:
+            yield from self._served()
+        if not self.input.sparse:
+            yield from self._static()
+
+    def _served(self) -> Iterator[tuple[str, str]]:
+        """Yield where a server has the page of each thing that is named."""
+        base = self.project.base
+        for iri in (*self.views.described, *self.claims, *self.evidence.statements, *self.evidence.records):
+            kind, _, rest = iri.removeprefix(base).partition("/")
+            if iri.startswith(base) and kind in SERVED and rest:
+                thing, mark, fragment = rest.partition("#")
+                yield iri, f"{kind}/{thing}.html{mark}{fragment}"
+        for article in self.views.articles:
+            yield f"{article.iri}#extraction", f"{article_path(article.id)}#_extraction"
+        for sentence in self.views.sentences.values():
+            stem = sentence.iri.removeprefix(base).partition("#")[0]
+            yield sentence.iri, _place(stem, sentence)
+            section = sentence.section.iri.rpartition("#")[2]
+            yield sentence.section.iri, f"{_place(stem, sentence).partition('#')[0]}#{anchor(section)}"
+        for claim in self.views.claims:
+            for alignment in claim.alignments:
+                yield alignment.iri, f"{claim_path(claim.key)}#{place(alignment)}"
+            if claim.nanopublication.startswith(f"{base}np/"):
+                yield claim.nanopublication, f"{claim.nanopublication.removeprefix(base)}.trig"
+
+    def _static(self) -> Iterator[tuple[str, str]]:
         for article in self.views.articles:
             path = article_path(article.id)
+            stem = path.removesuffix(".html")
             yield article.iri, path
             yield f"{article.iri}#extraction", f"{path}#_extraction"
             for section in article.sections:
-                yield section.iri, f"{path}#{anchor(section.id)}"
+                first = _place(stem, section.sentences[0]).partition("#")[0] if section.sentences else path
+                yield section.iri, f"{first}#{anchor(section.id)}"
                 for sentence in section.sentences:
-                    yield sentence.iri, f"{path}#s{sentence.number}"
+                    yield sentence.iri, _place(stem, sentence)
         for dataset in self.views.datasets:
             path = dataset_path(dataset.id)
             yield dataset.iri, path
@@ -341,17 +405,14 @@ class _Planner:
                 yield claim.nanopublication, f"np/{anchor(digest)}.trig"
 
     def pages(self) -> Iterator[Planned]:
-        """Yield every HTML page."""
+        """Yield every HTML page, and what is written for machines beside them."""
         yield self._home()
-        yield from self._entities()
-        yield from self._claims()
-        yield from self._articles()
+        if self.input.sparse:
+            yield from self._lists()
+        else:
+            yield from self._things()
         yield from self._datasets()
         yield from self._queries()
-        yield from self._browsing()
-        yield self._evidence()
-        yield self._contradictions()
-        yield self._graph()
         yield self._vocabulary()
         yield self._report()
         yield self._page("downloads.html", "downloads.html", queries=self.input.queries, data=self._dataset())
@@ -359,11 +420,74 @@ class _Planner:
         yield self._page("404.html", "404.html")
         yield Page("llms.txt", guide(self.input))
         yield Page("feed.xml", feed(self.input, claim_path))
-        yield Page(PICTURE, poster(self.input))
+        yield Page(PICTURE, poster(self.input, self.totals.tally(self.views)))
         if self.input.scripts:
             yield from self._search()
         if self.input.workbench:
             yield from self._workbench()
+
+    def _lists(self) -> Iterator[_Draft]:
+        """Yield the pages that stand for the pages of things, and say where these are."""
+        for path, what, count in (
+            ("id/index.html", "Entities", self.totals.entities),
+            ("claim/index.html", "Claims", self.totals.claims),
+            ("article/index.html", "Articles", self.totals.articles),
+        ):
+            yield self._page(path, "elsewhere.html", what=what, count=count)
+
+    def _things(self) -> Iterator[Planned]:
+        """Yield the pages of all things, and those that list or compare them."""
+        yield from self._entities()
+        yield from self._claims()
+        yield from self._articles()
+        yield from self._browsing()
+        yield self._evidence()
+        yield self._contradictions()
+        yield self._graph()
+
+    def thing(self, iri: str, portion: Portion, statements: Mapping[str, int]) -> _Draft | None:
+        """Plan the page of one thing."""
+        entity = next((item for item in self.views.entities if item.iri == iri), None)
+        if entity is not None:
+            return self._entity(entity, portion, statements)
+        if iri in self.claims:
+            return self._claim(self.claims[iri])
+        article = next((item for item in self.views.articles if item.iri == iri), None)
+        if article is not None:
+            return self._article(article, portion)
+        if iri in self.evidence.statements:
+            return self._statement(self.evidence.statements[iri])
+        return self._record(self.evidence.records[iri]) if iri in self.evidence.records else None
+
+    def listed(self, portion: Portion) -> _Draft:
+        """Plan a page of the list of entities, all of which the views hold."""
+        flat = sorted(self.views.entities, key=lambda item: item.iri)
+        runs = _runs((entity.category, entity) for entity in sorted(flat, key=lambda item: item.category.label))
+        return self._page(
+            portion.path("id/index"),
+            "entities.html",
+            portion=portion,
+            categories=runs,
+            kinds_of=0,
+            about={},
+        )
+
+    def _statement(self, statement: StatementView) -> _Draft:
+        path = f"{statement.iri.removeprefix(self.project.base)}.html"
+        judged = [
+            (alignment, claim)
+            for claim in self.views.claims
+            for alignment in claim.alignments
+            if alignment.statement and alignment.statement.iri == statement.iri
+        ]
+        alternates = self._alternates(path, self.input.formats)
+        return self._page(path, "statement.html", statement=statement, judged=judged, alternates=alternates)
+
+    def _record(self, record: RecordView) -> _Draft:
+        path = f"{record.iri.removeprefix(self.project.base)}.html"
+        alternates = self._alternates(path, self.input.formats)
+        dataset = self.views.link(record.iri.rpartition("/")[0], "dataset")
+        return self._page(path, "record.html", record=record, dataset=dataset, alternates=alternates)
 
     def _search(self) -> Iterator[Page | _Draft]:
         """Yield the page of all results, and the entries that are searched."""
@@ -371,20 +495,22 @@ class _Planner:
         yield _styles("search")
         entries = sorted(self._entries(), key=lambda entry: (entry[1].casefold(), entry[0]))
         yield Page("search/entries.js", scripts.data_script("kgbuildEntries", entries))
+        if self.shared["parted"]:
+            yield from (Page(f"search/pagefind/{path}", data) for path, data in index_files(entries).items())
 
     @property
     def _finds_claims(self) -> bool:
-        return scripts.searches_claims(len(self.views.entities), len(self.views.claims))
+        return not self.input.sparse and scripts.searches_claims(self.totals.entities, self.totals.claims)
 
     def _entries(self) -> Iterator[scripts.Entry]:
         curie = self.site.curie
-        for entity in self.views.entities:
+        for entity in () if self.input.sparse else self.views.entities:
             yield scripts.entity_entry(entity, entity_path(entity.slug), curie(entity.iri))
         for claim in self.views.claims if self._finds_claims else ():
             yield scripts.claim_entry(claim, claim_path(claim.key), curie(claim.iri))
         for term in self.terms:
             yield scripts.term_entry(term, curie(term.iri))
-        for article in self.views.articles:
+        for article in () if self.input.sparse else self.views.articles:
             yield article_path(article.id), article.title or article.id, "Article", [], curie(article.iri), None
         for dataset in self.views.datasets:
             yield dataset_path(dataset.id), dataset.title or dataset.id, "Dataset", [], curie(dataset.iri), None
@@ -418,21 +544,19 @@ class _Planner:
         return _Draft(path, template, known)
 
     def _home(self) -> _Draft:
-        claims = self.views.claims
-        examples = {claim.certainty.iri: claim for claim in reversed(claims)}
-        busiest = sorted(self.views.entities, key=lambda item: (-len(self.about[item.iri]), item.slug))
+        totals, counts = self.totals, self.totals.tally(self.views)
+        busiest = [(item, totals.busiest[item.iri]) for item in self.views.entities if item.iri in totals.busiest]
+        if not self.input.sparse:
+            busiest = [(item, len(self.about[item.iri])) for item in self.views.entities if self.about[item.iri]]
+        busiest.sort(key=lambda item: (-item[1], item[0].slug))
+        examples = [(concept, count, self.claims.get(totals.examples[concept.iri])) for concept, count in counts]
         return self._page(
             "index.html",
             "index.html",
-            counts=tally(claims),
-            examples=[(concept, count, examples[concept.iri]) for concept, count in tally(claims)],
-            busiest=[(item, len(self.about[item.iri])) for item in busiest[:8] if self.about[item.iri]],
-            hedged=sum(claim.hedged for claim in claims),
-            negated=sum(claim.negated for claim in claims),
-            unsourced=sum(claim.basis.slug == "unsourced" for claim in claims),
-            mappings=sum(len(entity.mappings) for entity in self.views.entities),
-            sentences=len(self.views.sentences),
-            drawn=self._categories_drawn(),
+            counts=counts,
+            examples=[example for example in examples if example[2]],
+            busiest=busiest[:8],
+            drawn="" if self.input.sparse else self._categories_drawn(),
             data=self._dataset(),
         )
 
@@ -455,11 +579,27 @@ class _Planner:
             ),
             key=lambda item: (item[0].label.casefold(), item[0].iri),
         )
-        yield self._page("id/index.html", "entities.html", categories=categories, about=self.about)
-        yield from (partial(self._entity, entity) for entity in self.views.entities)
+        flat = [(category, entity) for category, group in categories for entity in group]
+        for portion in Portion.all(len(flat), THINGS):
+            yield self._page(
+                portion.path("id/index"),
+                "entities.html",
+                portion=portion,
+                categories=_runs(portion.of(flat)),
+                kinds_of=len(categories),
+                about=self.about,
+            )
+        for entity in self.views.entities:
+            for portion in Portion.all(len(self.about[entity.iri])):
+                yield partial(self._entity, entity, portion)
 
-    def _entity(self, entity: EntityView) -> _Draft:
-        path = entity_path(entity.slug)
+    def _entity(self, entity: EntityView, portion: Portion, statements: Mapping[str, int] | None = None) -> _Draft:
+        claims = self.about[entity.iri]
+        if len(claims) > PORTION:
+            claims = list(portion.of(claims))
+            entity = _restricted(entity, {claim.iri for claim in claims})
+        stem = f"id/{anchor(entity.slug)}"
+        path = portion.path(stem)
         groups = _by_size([*_groups(entity.as_subject, "does"), *self._inverse_groups(entity)])
         around = spokes(entity, groups, Here(self.site, path), self.about)
         drawn = ego(entity.label, around, f"What claims connect with {entity.label}") if around else ""
@@ -473,11 +613,13 @@ class _Planner:
             edges=" ".join(spoke.edge for spoke in around[:SPOKES]),
             spokes=SPOKES,
             mentioned=[claim for claim in entity.mentioned if _names(claim, entity.iri)],
-            claims=self.about[entity.iri],
-            stated=_by_article(self.stated.get(entity.iri, ())),
-            recorded=_by_article(self.recorded.get(entity.iri, ())),
-            states=_by_dataset(self.evidence.about(entity.iri)),
-            alternates=self._alternates(path, self.input.formats),
+            claims=claims,
+            speakers=_publishers(claims),
+            portion=portion,
+            stated=() if self.input.sparse else _by_article(self.stated.get(entity.iri, ())),
+            recorded=() if self.input.sparse else _by_article(self.recorded.get(entity.iri, ())),
+            states=_by_dataset(self.evidence.about(entity.iri), statements or {}),
+            alternates=self._alternates(f"{stem}.html", self.input.formats),
             data=schemaorg.entity(entity, self.views, self.project),
         )
 
@@ -492,10 +634,25 @@ class _Planner:
                 yield group if term and term.symmetric else replace(group, label=f"is what something {group.label}")
 
     def _claims(self) -> Iterator[Planned]:
-        sections = [(article, self._by_section(article)) for article in self.views.articles]
-        placed = {claim.iri for _, parts in sections for _, found in parts for claim in found}
-        rest = [claim for claim in self.views.claims if claim.iri not in placed]
-        yield self._page("claim/index.html", "claims.html", sections=sections, rest=rest, facet_groups=self.facets)
+        placed = [
+            ((article, section), claim)
+            for article in self.views.articles
+            for section, found in self._by_section(article)
+            for claim in found
+        ]
+        known = {claim.iri for _, claim in placed}
+        flat = [*placed, *((None, claim) for claim in self.views.claims if claim.iri not in known)]
+        for portion in Portion.all(len(flat)):
+            shown = _runs(portion.of(flat))
+            parts = [(where[0], (where[1], found)) for where, found in shown if where is not None]
+            yield self._page(
+                portion.path("claim/index"),
+                "claims.html",
+                portion=portion,
+                sections=_runs(parts),
+                rest=[claim for where, found in shown if where is None for claim in found],
+                facet_groups=self.facets,
+            )
         yield from (partial(self._claim, claim) for claim in self.views.claims)
 
     def _claim(self, claim: ClaimView) -> _Draft:
@@ -533,19 +690,37 @@ class _Planner:
     def _articles(self) -> Iterator[_Draft]:
         yield self._page("article/index.html", "articles.html")
         for article in self.views.articles:
-            path = article_path(article.id)
-            alternates = self._alternates(path, self.input.formats)
-            yield self._page(
-                path,
-                "article.html",
-                article=article,
-                standing=self.by_sentence,
-                profile=by_certainty(
-                    (section, claim) for section, found in self._by_section(article) for claim in found
-                ),
-                alternates=alternates,
-                data=schemaorg.article(article, self.views, self.project),
-            )
+            for portion in Portion.all(_sentences(article)):
+                yield self._article(article, portion)
+
+    def _article(self, article: ArticleView, portion: Portion) -> _Draft:
+        stem = article_path(article.id).removesuffix(".html")
+        if portion.pages > 1:
+            article = self._part(article, portion)
+        return self._page(
+            portion.path(stem),
+            "article.html",
+            article=article,
+            portion=portion,
+            stem=stem,
+            standing=self.by_sentence,
+            profile=by_certainty((section, claim) for section, found in self._by_section(article) for claim in found),
+            alternates=self._alternates(f"{stem}.html", self.input.formats),
+            data=schemaorg.article(article, self.views, self.project),
+        )
+
+    def _part(self, article: ArticleView, portion: Portion) -> ArticleView:
+        """Return an article with one portion of its sentences, and the claims that stand on them."""
+        shown = range(portion.first, portion.last + 1)
+        sections = [
+            replace(section, sentences=tuple(item for item in section.sentences if item.number in shown))
+            for section in article.sections
+        ]
+        return replace(
+            article,
+            sections=tuple(section for section in sections if section.sentences),
+            claims=tuple(claim for claim in article.claims if any(item.number in shown for item in claim.sentences)),
+        )
 
     def _datasets(self) -> Iterator[_Draft]:
         if not self.views.datasets:
@@ -576,13 +751,15 @@ class _Planner:
         named: set[str] = set()
         heads = answer.variables if isinstance(answer, Solutions) else ("subject", "predicate", "object")
         told = self._told(heads, _rows(answer))
-        rows = [tuple(term for head, term in zip(heads, row, strict=True) if head not in told) for row in _rows(answer)]
+        order = _order([head for head in heads if head not in told])
+        places = [heads.index(head) for head in order]
+        rows = [tuple(row[place] for place in places) for row in _rows(answer)]
         return self._page(
             path,
             "query.html",
             query=query,
             kind="table" if isinstance(answer, Solutions) else "graph" if isinstance(answer, Graph) else "truth",
-            heads=[head for head in heads if head not in told],
+            heads=order,
             told=[head for head in heads if head in told],
             rows=[self._row(here, row, named) for row in rows[:ROWS]],
             total=len(rows),
@@ -624,15 +801,9 @@ class _Planner:
         yield self._page("browse/index.html", "browse.html", groups=groups)
         for group in groups:
             for value in group.values:
-                shown = value.claims[:BROWSED]
-                yield self._page(
-                    f"browse/{anchor(value.slug)}.html",
-                    "facet.html",
-                    group=group,
-                    value=value,
-                    shown=shown,
-                    groups=groups,
-                )
+                for portion in Portion.all(len(value.claims)):
+                    path = portion.path(f"browse/{anchor(value.slug)}")
+                    yield self._page(path, "facet.html", group=group, value=value, portion=portion, groups=groups)
 
     @cached_property
     def facets(self) -> tuple[FacetGroup, ...]:
@@ -753,12 +924,46 @@ def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
     return found
 
 
+def _sentences(article: ArticleView) -> int:
+    """Return the highest number of a sentence."""
+    return max((item.number for section in article.sections for item in section.sentences), default=0)
+
+
+def _runs(pairs: Iterable[tuple[K, V]]) -> list[tuple[K, list[V]]]:
+    """Put neighbours with the same key together."""
+    found: list[tuple[K, list[V]]] = []
+    for key, value in pairs:
+        if not found or found[-1][0] != key:
+            found.append((key, []))
+        found[-1][1].append(value)
+    return found
+
+
+def _restricted(entity: EntityView, claims: Collection[str]) -> EntityView:
+    """Return an entity with some of its claims."""
+
+    def kept(found: tuple[ClaimView, ...]) -> tuple[ClaimView, ...]:
+        return tuple(claim for claim in found if claim.iri in claims)
+
+    return replace(
+        entity,
+        as_subject=kept(entity.as_subject),
+        as_object=kept(entity.as_object),
+        mentioned=kept(entity.mentioned),
+    )
+
+
 def _triple(claim: ClaimView) -> tuple[str, str, str]:
     return claim.subject.iri, claim.predicate.iri, claim.object.iri
 
 
 def _position(claim: ClaimView) -> tuple[int, str]:
     return claim.sentences[0].number if claim.sentences else 0, claim.key
+
+
+def _place(stem: str, sentence: SentenceView) -> str:
+    """Return where the page of an article shows a sentence."""
+    return f"{Portion(-(-sentence.number // PORTION) or 1, 0).path(stem)}#s{sentence.number}"
 
 
 def _names(claim: ClaimView, iri: str) -> bool:
@@ -790,8 +995,13 @@ def _by_article(claims: Iterable[ClaimView]) -> list[tuple[Link, list[ClaimView]
     return [(group[0].article, group) for _, group in sorted(found.items())]
 
 
-def _by_dataset(statements: Iterable[StatementView]) -> list[tuple[Link, list[StatementView], int]]:
-    """Group statements by dataset: the dataset, the first few, those that fit best first, and how many there are."""
+def _by_dataset(
+    statements: Iterable[StatementView], counts: Mapping[str, int]
+) -> list[tuple[Link, list[StatementView], int]]:
+    """Group statements by dataset: the dataset, the first few, those that fit best first, and how many there are.
+
+    `counts` are those of datasets of which there are more than these.
+    """
     found = _grouped((statement.dataset.iri, statement) for statement in statements)
     return [
         (
@@ -799,9 +1009,9 @@ def _by_dataset(statements: Iterable[StatementView]) -> list[tuple[Link, list[St
             sorted(group, key=lambda item: (item.object.kind != "entity", item.match not in {"", "exact", "close"}))[
                 :STATEMENTS
             ],
-            len(group),
+            max(len(group), counts.get(iri, 0)),
         )
-        for _, group in sorted(found.items())
+        for iri, group in sorted(found.items())
     ]
 
 
@@ -825,6 +1035,15 @@ def _followers(claims: Iterable[ClaimView]) -> dict[str, dict[str, list[Link]]]:
             for link in links:
                 found[link.iri][words].append(me)
     return found
+
+
+def _order(heads: Sequence[str]) -> list[str]:
+    """Put the statement of a claim, which is shown as its card, next to the first column, so that it stands in view.
+
+    >>> _order(["food", "amount", "statement"])
+    ['food', 'statement', 'amount']
+    """
+    return sorted(heads, key=lambda head: (head != heads[0], head != "statement"))
 
 
 def _rows(answer: Answer) -> tuple[tuple[Node | None, ...], ...]:

@@ -41,6 +41,8 @@ _CONTROLS = bytes({*range(32), 127} - {9, 10})
 _C1 = re.compile(b"\xc2[\x80-\x9f]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST = 120
+_UNSAID = frozenset(("en", "langString", "string", "boolean"))
+"""Languages and datatypes that a page need not tell: its own language, and what the value shows."""
 _KEYWORDS = re.compile(
     r"ADD|ALL|AS|ASC|ASK|AVG|BASE|BIND|BOUND|BY|COALESCE|CONCAT|CONSTRUCT|CONTAINS|COUNT|DATATYPE|DESC|DESCRIBE|DISTINCT"
     r"|EXISTS|FILTER|FROM|GRAPH|GROUP|GROUP_CONCAT|HAVING|IF|IN|ISIRI|ISLITERAL|LANG|LANGMATCHES|LCASE|LIMIT|MAX|MIN"
@@ -250,15 +252,27 @@ def _token(token: str) -> str:
 
 
 class Site:
-    """What all pages share: where each IRI has its page, the claims, the prefixes, and the cards already rendered."""
+    """What all pages share: where each IRI has its page, the claims, the prefixes, links and cards already spelt."""
 
     def __init__(
-        self, targets: Mapping[str, str], claims: Mapping[str, ClaimView], prefixes: dict[str, str], base: str
+        self,
+        targets: Mapping[str, str],
+        claims: Mapping[str, ClaimView],
+        prefixes: dict[str, str],
+        base: str,
+        *,
+        sparse: bool = False,
     ) -> None:
         self.targets, self.claims, self.prefixes, self.base = targets, claims, prefixes, base
+        self.sparse = sparse
         self.curies: dict[str, str] = {}
         self.cards: dict[tuple[str, str], Markup] = {}
+        self.links: dict[tuple[str, str, str], Markup] = {}
         self.macros = environment().get_template("claim-card.html").module
+
+    def names(self, iri: str) -> bool:
+        """Tell whether an IRI is one of the graph's things: a sparse site has no page at it."""
+        return self.sparse and iri.startswith(self.base)
 
     def curie(self, iri: str) -> str:
         """Return the CURIE of an IRI, or the IRI, relative to the base where it is below."""
@@ -287,6 +301,8 @@ class Here:
         target = self.site.targets.get(iri)
         if target is not None:
             return self.root + target
+        if self.site.names(iri):
+            return ""
         return iri if iri.startswith(("http://", "https://")) else ""
 
     def link(self, thing: Link | ConceptView | str) -> Markup:
@@ -297,7 +313,13 @@ class Here:
 
     def to(self, iri: str, text: str = "") -> Markup:
         """Spell an IRI as a link with a text, by default its CURIE; out of the site it is marked as external."""
-        text = text or self.site.curie(iri)
+        key = (self.root, iri, text)
+        found = self.site.links.get(key)
+        if found is None:
+            found = self.site.links[key] = self._link(iri, text or self.site.curie(iri))
+        return found
+
+    def _link(self, iri: str, text: str) -> Markup:
         address = self.address(iri)
         if not address:
             return Markup("<bdi>%s</bdi>") % (text,)
@@ -322,9 +344,8 @@ class Here:
         if isinstance(term, ox.NamedNode):
             return self.to(term.value)
         if isinstance(term, ox.Literal):
-            note = term.language or (
-                "" if term.datatype.value == XSD + "string" else term.datatype.value.partition("#")[2]
-            )
+            note = term.language or term.datatype.value.partition("#")[2]
+            note = "" if note in _UNSAID else note
             tag = Markup(' <small class="tag">%s</small>') % (note,) if note and not is_number(term) else ""
             return Markup("<bdi>%s</bdi>%s") % (term.value, tag)
         return Markup("<bdi>%s</bdi>") % (lexical(term),)

@@ -41,6 +41,36 @@ function index() {
   return ready;
 }
 
+/** Tell whether the words are looked up in an index made at build time, part by part: over HTTP, on a large site. */
+const parted = document.querySelector("header.site form[role=search]")?.dataset.index === "parts" && location.protocol !== "file:";
+
+let engine;
+
+/** Load the engine of the index in parts, once. */
+function parts() {
+  engine ??= import(new URL("search/pagefind/pagefind.js", root).href).then(async (made) => {
+    await made.options({ noWorker: true });
+    await made.init();
+    return made;
+  });
+  engine.catch(() => {
+    engine = undefined;
+  });
+  return engine;
+}
+
+/** Return how many entries fit, at most MOST, and the first of them. */
+async function look(text, first) {
+  if (!parted) {
+    const found = find(await index(), text);
+    return { total: found.length, found: found.slice(0, first) };
+  }
+  const { results } = await (await parts()).search(text);
+  const data = await Promise.all(results.slice(0, first).map((result) => result.data()));
+  const terms = folded(text).split(/\s+/);
+  return { total: Math.min(results.length, MOST), found: data.map(({ meta }) => ({ ...entry(JSON.parse(meta.entry)), terms })) };
+}
+
 /** Return the entries that fit best: those with every word, else those with any. */
 function find({ entries, engine }, text) {
   const every = engine.search(text, { combineWith: "AND" });
@@ -132,28 +162,28 @@ function box(form) {
       return;
     }
     try {
-      const found = find(await index(), text);
+      const { total, found } = await look(text, SHOWN);
       if (turn !== asked) return;
-      const options = found.slice(0, SHOWN).map((item, number) =>
+      const options = found.map((item, number) =>
         option(number, address(item), (made) => {
           made.className = edge(item);
           return fill(made, item);
         }),
       );
-      if (found.length > SHOWN) {
+      if (total > SHOWN) {
         const all = new URL("search/index.html", root);
         all.searchParams.set("q", text);
         options.push(
           option(SHOWN, all.href, (made) => {
             made.className = "all";
-            made.append(`All ${found.length < MOST ? found.length : `${MOST} and more`} results`);
+            made.append(`All ${total < MOST ? total : `${MOST} and more`} results`);
             return made;
           }),
         );
       }
       list.replaceChildren(...options);
-      status.textContent = found.length ? `${found.length} found` : `Nothing found for ${text}`;
-      status.classList.toggle("visually-hidden", found.length > 0);
+      status.textContent = total ? `${total} found` : `Nothing found for ${text}`;
+      status.classList.toggle("visually-hidden", total > 0);
       open(options.length > 0);
       mark(options.length ? 0 : -1);
     } catch (error) {
@@ -164,7 +194,7 @@ function box(form) {
   }
 
   input.addEventListener("focus", () => {
-    index().catch(() => {});
+    (parted ? parts() : index()).catch(() => {});
     if (input.value.trim() && list.hidden) show();
   });
   input.addEventListener("input", show);
@@ -207,13 +237,13 @@ async function page(target) {
   document.querySelector("#without").hidden = true;
   for (const input of document.querySelectorAll("input[name=q]")) input.value = text;
   if (!text) {
-    status.textContent = "Type what you look for; a misspelt word is found too.";
+    status.textContent = `Type what you look for${parted ? ", or how it begins" : "; a misspelt word is found too"}.`;
     return;
   }
   try {
-    const found = find(await index(), text);
-    const count = found.length < MOST ? `${found.length}` : `${MOST} and more`;
-    status.textContent = `${found.length ? count : "Nothing"} found for “${text}”`;
+    const { total, found } = await look(text, MOST);
+    const count = total < MOST ? `${total}` : `${MOST} and more`;
+    status.textContent = `${total ? count : "Nothing"} found for “${text}”`;
     list.replaceChildren(
       ...found.map((item) => element("li", { class: edge(item) }, fill(element("a", { href: address(item) }), item))),
     );
