@@ -26,6 +26,7 @@ _OWN = (KGB, RDF, RDFS, SKOS, DCTERMS, SCHEMA, PROV, NP, NPX, OA, BIOLINK, SSSOM
 _ABOVE = frozenset({f"{KGB}Statement", f"{PROV}Entity", f"{SCHEMA}Claim"})
 """Classes above those of records, whose instances cannot be told without the vocabulary."""
 _TARGETS = tuple(f"{SH}target{name}" for name in ("Class", "Node", "SubjectsOf", "ObjectsOf"))
+_PARTS_OF_SHAPES = frozenset(f"{SH}{name}" for name in ("sparql", "prefixes", "declare")) | {f"{RDF}rest"}
 _CLASSES = (f"{RDFS}Class", f"{OWL}Class")
 _RANGES = tuple(f"{SH}{name}" for name in ("minExclusive", "minInclusive", "maxExclusive", "maxInclusive"))
 _NUMBERS = frozenset({f"{XSD}integer", f"{XSD}decimal"})
@@ -56,6 +57,26 @@ class Laws:
         """Return the triples without the targets of some shapes, which are then used by others only."""
         idle = set(shapes)
         return [triple for triple in self.triples if not (str(triple.subject) in idle and _aims(triple))]
+
+    def only(self, shapes: Iterable[str]) -> list[ox.Triple]:
+        """Return what is said of some shapes, of all that they use, and of nothing else that is not needed."""
+        if self.extended:
+            return self.without_targets(set(self.focused()).difference(shapes))
+        kept = {each for shape in shapes for each in self.within(shape)}
+        idle = kept.difference(shapes)
+        todo = list(kept)
+        while todo:
+            for predicate, terms in self.about.get(todo.pop(), {}).items():
+                for term in terms:
+                    part = isinstance(term, ox.BlankNode) or predicate in _PARTS_OF_SHAPES
+                    if part and str(term) not in kept:
+                        kept.add(str(term))
+                        todo.append(str(term))
+        return [
+            triple
+            for triple in self.triples
+            if str(triple.subject) in kept and not (str(triple.subject) in idle and _aims(triple))
+        ]
 
     def within(self, shape: str) -> set[str]:
         """Return a shape and all that it uses."""

@@ -41,6 +41,7 @@ _ANEW = frozenset({"MINUS", "VALUES", "GRAPH", "SERVICE", "GROUP", "HAVING", "LI
 _THIS = ("$this", "?this")
 _JOINS = frozenset(f"<{predicate}>" for predicate in (*PARTS, INTRODUCES))
 _TAG = re.compile(r'(?<=")@[a-z0-9-]*[A-Z][A-Za-z0-9-]* \.$', re.MULTILINE)
+_UPPER = re.compile(r'"@[a-z0-9-]*[A-Z]')
 _SUBCLASS = f"<{RDFS}subClassOf>"
 _FEW = 10_000  # candidates; where there are more, looking at everything is as fast
 _SEVERITIES = {"Violation": Severity.ERROR, "Warning": Severity.WARNING, "Info": Severity.NOTE}
@@ -377,7 +378,7 @@ class Screen:
         found = judge(ntriples, self.unscreened) if self.unscreened else set()
         if self.compiled is not None:
             # pySHACL takes @EN and @en for the same
-            lower = _TAG.sub(lambda tag: tag[0].lower(), ntriples)
+            lower = _TAG.sub(lambda tag: tag[0].lower(), ntriples) if _UPPER.search(ntriples) else ntriples
             results = self.compiled.validate_text(lower, format="ntriples").results
             if results:
                 sources = {str(result.source_shape) for result in results}
@@ -390,7 +391,7 @@ class Screen:
 
     def _only(self, shapes: frozenset[str]) -> str:
         if shapes not in self.narrowed:
-            self.narrowed[shapes] = _turtle(self.laws.without_targets(self.focused - shapes))
+            self.narrowed[shapes] = _turtle(self.laws.only(shapes))
         return self.narrowed[shapes]
 
 

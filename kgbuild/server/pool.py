@@ -20,6 +20,8 @@ from kgbuild.server.turns import BusyError, Turn, Turns
 
 QUICK = 0.05
 """Seconds within which a worker that is given queries ahead must answer; else they are recalled."""
+CALM = 1.0
+"""Seconds after the end of a query that was not quick in which no worker is given queries ahead."""
 LONG_AFTER = 0.2
 """Seconds after which a query counts as a long one."""
 AHEAD = 3
@@ -200,7 +202,8 @@ class Run:
         """Take the reply; the worker is free again."""
         if self.timer is not None:
             self.timer.cancel()
-        self.pool.turns.slow -= self.is_slow
+        if self.is_slow:
+            self.loop.call_later(CALM, self.pool.turns.calm)
         if self.turn is not None:
             self.turn.release()
         self.pool.take_back(self.worker, quick=self.turn is not None and len(self.stages) == 2)

@@ -54,13 +54,18 @@ class Turns:
 
     @property
     def room(self) -> int:
-        """Return how many places the short lane has now: `riding` are there while no query is `slow`."""
+        """Return how many places the short lane has now: `riding` are there while none is or was just `slow`."""
         return self.short if self.slow else self.short + self.riding
 
     @property
     def each(self) -> int:
         """Return how many places one client may hold."""
         return max(1, self.room + self.long - 1)
+
+    def calm(self) -> None:
+        """Note that it is a while since a slow query ended."""
+        self.slow -= 1
+        self.grant()
 
     def is_many(self, client: str) -> bool:
         """Tell whether a client holds so many places that it may have no further worker, but queries ahead alone."""
