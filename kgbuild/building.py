@@ -34,7 +34,7 @@ from kgbuild.site.links import check_links, pages_by_path
 from kgbuild.site.plan import RESOURCE_FORMATS, Download, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import absences, has_workbench, web_files, web_parts
 from kgbuild.site.totals import Overview, overview
-from kgbuild.sources import fingerprint
+from kgbuild.sources import OF_GRAPH, fingerprint
 from kgbuild.store import Answer, OxigraphStore, Solutions
 
 _WORTH = 100
@@ -131,6 +131,7 @@ def build(
     infer = project.infer if infer is None else infer
     with timings.stage("fingerprint"):
         inputs = f"{fingerprint(project, texts)}-{engine}{'-inferred' if infer else ''}{_missing()}"
+        graph = fingerprint(project, texts, OF_GRAPH)
     with locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
@@ -143,7 +144,7 @@ def build(
             )
             plan = plan_build(compilation, infer=infer, jobs=jobs)
             with timings.stage("write"):
-                _write(compilation, plan, inputs, infer)
+                _write(compilation, plan, (inputs, graph), infer)
         finally:
             shutil.rmtree(store, ignore_errors=True)
     return Built(
@@ -388,7 +389,7 @@ def _sums(files: Mapping[str, bytes], parts: Mapping[str, tuple[Part, ...]]) -> 
     return "".join([f"{digest.hexdigest()}  {path}\n" for path, digest in sorted(sums.items())]).encode("utf-8")
 
 
-def _write(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> None:
+def _write(compilation: Compilation, plan: Plan, inputs: tuple[str, str], infer: bool) -> None:
     """Write everything beside the last build, then swap."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -448,12 +449,13 @@ def _write_parts(site: Path, parts: Mapping[str, tuple[Part, ...]]) -> None:
                 file.write(part.file.read_bytes())
 
 
-def _report_json(compilation: Compilation, plan: Plan, inputs: str, infer: bool) -> bytes:
+def _report_json(compilation: Compilation, plan: Plan, inputs: tuple[str, str], infer: bool) -> bytes:
     from kgbuild.reporting import as_json
 
     figures = {name: getattr(plan.figures, name) for name in Figures.__slots__}
     document = {
-        "inputs": inputs,
+        "inputs": inputs[0],
+        "graph": inputs[1],
         "output": hashlib.sha256(plan.files["SHA256SUMS"]).hexdigest(),
         "engine": compilation.engine,
         "inferred": infer,
@@ -536,10 +538,10 @@ def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str, tup
 
 
 def current_store(project: Project) -> Path | None:
-    """Return the store of the last build when it was made of the inputs as they are now."""
-    made_of = str(_last_report(project).get("inputs", "")).partition("-")[0]
+    """Return the store of the last build when its graph was made of the inputs as they are now."""
+    made_of = _last_report(project).get("graph")
     folder = project.build / "store"
-    return folder if made_of == fingerprint(project) and folder.is_dir() else None
+    return folder if folder.is_dir() and made_of == fingerprint(project, folders=OF_GRAPH) else None
 
 
 def _last_report(project: Project) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,8 @@ RECORDS = ".records"
 CLAIMS = ".claims"
 LargeTable = StatementTable | ClaimTable | ArticleTable
 """Records that are not held: each is read where it is compiled."""
+OF_GRAPH = ("ontology", "data")
+"""The folders that the graph is made of; what else a project holds makes its site."""
 _TABLED = frozenset({"data/articles", "data/datasets", "data/entities"})
 
 
@@ -177,11 +179,13 @@ def _anchored(
     return article if source is None else verify_sentences(article, source.text, report)
 
 
-def fingerprint(project: Project, texts: Mapping[str, Path] | None = None) -> str:
-    """Return a digest of every input file of a project and of the tool itself: equal inputs, equal output."""
+def fingerprint(
+    project: Project, texts: Mapping[str, Path] | None = None, folders: Iterable[str] = (*OF_GRAPH, "queries")
+) -> str:
+    """Return a digest of the input files of a project and of the tool itself: equal inputs, equal output."""
     running = hashlib.sha256(tool_digest().encode())
     roots: list[tuple[Path, Path]] = []
-    for folder in ("ontology", "data", "queries"):
+    for folder in folders:
         roots += [(project.root, path) for path in sorted((project.root / folder).rglob("*"))]
     roots.append((project.root, project.root / project.settings_path))
     for article, path in sorted((texts or {}).items()):

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from conftest import GOOD
 
-from kgbuild.building import build, check
+from kgbuild import building
+from kgbuild.building import build, check, open_store
+from kgbuild.compilation import compile_project
 from kgbuild.diagnostics import FindingsError, UnreadableError, UsageError
 from kgbuild.store import OxigraphStore, Solutions
 
@@ -98,6 +100,23 @@ def test_nothing_changed_nothing_done(made: Path) -> None:
     assert not again.written
     assert again.figures.claims > 90
     assert (made / "build/site/index.html").stat().st_mtime_ns == before
+
+
+def test_a_store_serves_queries_as_long_as_its_graph_is_current(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "asked"
+    shutil.copytree(made, root)
+    query = root / "queries/foods.rq"
+    query.write_text(query.read_text("utf-8") + "# a word\n", "utf-8")
+    compiled = []
+    monkeypatch.setattr(building, "compile_project", lambda *_, **__: compiled.append(1) or compile_project(made))
+    assert open_store(root).query("ASK { ?c a <https://w3id.org/kgbuild/ns#Claim> }") is True
+    assert not compiled
+    entities = root / "data/entities/foods.yaml"
+    entities.write_text(entities.read_text("utf-8") + "# a word\n", "utf-8")
+    open_store(root)
+    assert compiled
 
 
 def test_a_damaged_build_is_made_again(made: Path) -> None:
