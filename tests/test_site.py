@@ -462,7 +462,7 @@ def site_of(nquads: str, title: str = "A graph") -> SiteInput:
             ),
         ),
         downloads=(),
-        shapes=Shapes({}, "", "", ()),
+        shapes=Shapes({}, "", "", "", ()),
         findings=(),
         engine="none",
         triples=0,
