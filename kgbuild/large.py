@@ -25,7 +25,7 @@ from kgbuild.read.datasets import StatementTable
 from kgbuild.read.streams import Batch
 from kgbuild.shards import Compiled, Shards, file_of
 from kgbuild.sources import LargeTable, Sources
-from kgbuild.validate import Shapes
+from kgbuild.validate import Shapes, has_screened
 
 Progress = Callable[[str], None]
 _MOST = 1000
@@ -184,7 +184,8 @@ class Large(Gathered):
         total = shards.table.count() if self.progress else 0
         names = Names(shards.known)
         used: set[str] = set()
-        results = run(shards.compile, shards.tasks(self.report), self.jobs, lambda task: _named(task.batch))
+        jobs = 1 if has_screened() else self.jobs  # forks could not screen any more
+        results = run(shards.compile, shards.tasks(self.report), jobs, lambda task: _named(task.batch))
         for number, shard in enumerate(results, 1):
             self.add(shard, shards)
             names.add(shard.names)

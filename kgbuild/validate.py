@@ -8,6 +8,7 @@ such a rule on the whole graph. Without the package pySHACL judges every shard.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -348,6 +349,15 @@ def fast_engine() -> str | None:
     return f"shacl {shacl.__version__}"
 
 
+_screened: set[int] = set()
+"""This process, once the fast engine is at work in it: forks lose its threads, and would wait for them forever."""
+
+
+def has_screened() -> bool:
+    """Tell whether the fast engine has run in this process, so that it cannot run in forks of it."""
+    return os.getpid() in _screened
+
+
 class Screen:
     """The shapes compiled once for the fast engine; what it finds, and what it may miss, is judged by pySHACL.
 
@@ -363,6 +373,7 @@ class Screen:
             return
         import shacl
 
+        _screened.add(os.getpid())
         self.laws = Laws(quad.triple for quad in ox.parse(shapes, ox.RdfFormat.N_TRIPLES))
         self.focused = frozenset(self.laws.focused())
         screened = frozenset(shape for shape in self.focused if self.laws.is_screened(shape))
