@@ -131,12 +131,13 @@ def build(
     infer = project.infer if infer is None else infer
     with timings.stage("fingerprint"):
         inputs = f"{fingerprint(project, texts)}-{engine}{'-inferred' if infer else ''}{_missing()}"
-        graph = fingerprint(project, texts, OF_GRAPH)
     with locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
             figures, report, used, notes = last
             return Built(project, figures, report, timings, used, unchanged=True, notes=notes)
+        with timings.stage("fingerprint"):
+            graph = fingerprint(project, texts, OF_GRAPH)
         store = _large_store(project)
         try:
             compilation = compile_project(

@@ -105,9 +105,6 @@ class _Claims(Shards):
         texts = [item.text for item in (*made.nanopublications, whole)]
         return Written("".join([*texts, nquads(sorted(set(self._beside(view, made))))]), whole.iri)
 
-    def narrow(self, view: Sources) -> Sources:
-        return view
-
     def _beside(self, view: Sources, made: CompiledShard) -> Iterator[Quad]:
         """Return what is said of claims outside of their nanopublications."""
         asserted = f"<{self.project.graph('asserted')}>"
@@ -196,9 +193,6 @@ class _ArticleShards(_Claims):
     def names(self, view: Sources) -> Iterator[tuple[str, Place]]:
         yield from ((article.id, article.place) for article in view.articles)
         yield from ((claim.key, claim.place) for claim in view.claims)
-
-    def knows(self, used: Iterable[str]) -> bool:
-        return True
 
     def names_of(self, nodes: Iterable[str]) -> dict[str, str]:
         return _claims_of(nodes, f"{self.project.base}claim/", self.project.base)
