@@ -29,9 +29,11 @@ _QUADS: Final = "SELECT DISTINCT ?s ?p ?o ?g WHERE {{ {} GRAPH ?g {{ ?s ?p ?o }}
 _LINKS: Final = "kgb:hasRationale|kgb:contrastsWithClaim|kgb:derivedFromClaim|rdf:object"
 _NAMES: Final = (
     "{{ ?claim rdf:subject <{0}> }} UNION {{ ?claim rdf:object <{0}> }} UNION {{ ?claim kgb:comparedDimension <{0}> }} "
-    "UNION {{ ?claim kgb:qualifier/kgb:qualifierEntity <{0}> }} ?claim a kgb:Claim ."
+    "UNION {{ ?claim kgb:qualifier/kgb:qualifierEntity <{0}> }} FILTER EXISTS {{ ?claim a kgb:Claim }}"
 )
-_STATES: Final = "{{ ?s rdf:subject <{0}> }} UNION {{ ?s rdf:object <{0}> }} ?s a kgb:DatasetStatement ."
+_STATES: Final = (
+    "{{ ?s rdf:subject <{0}> }} UNION {{ ?s rdf:object <{0}> }} FILTER EXISTS {{ ?s a kgb:DatasetStatement }}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def about_claim(base: str, key: str) -> Asking[Excerpt | None]:
     near = (
         f"{{ <{iri}> {_LINKS} ?claim }} UNION {{ ?claim {_LINKS} <{iri}> }} UNION "
         f"{{ <{iri}> rdf:subject ?x ; rdf:predicate ?y ; rdf:object ?z . "
-        "?claim rdf:subject ?x ; rdf:predicate ?y ; rdf:object ?z } ?claim a kgb:Claim ."
+        "?claim rdf:subject ?x ; rdf:predicate ?y ; rdf:object ?z } FILTER EXISTS { ?claim a kgb:Claim }"
     )
     others = _first((yield _paged("?claim", near, Portion(1, 0, BESIDE))))
     yield from made.claims(dict.fromkeys((iri, *others)))
@@ -279,9 +281,10 @@ class _Gathered:
             self.add((yield _QUADS.format(_values("g", _iris(rows)))))
             judged = f"{values} ?s kgb:articleClaim ?claim ."
             self.add((yield _QUADS.format(judged)))
-            plain = f"{values} ?claim rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o . "
-            graph = f"VALUES ?g {{ <{self.base}graph/asserted> }}"
-            self.add((yield _QUADS.format(plain + graph)))
+            said = f"{values} ?claim rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ."
+            graph = f"<{self.base}graph/asserted>"
+            plain = f"{said} FILTER EXISTS {{ GRAPH {graph} {{ ?s ?p ?o }} }} BIND({graph} AS ?g)"
+            self.add((yield f"SELECT DISTINCT ?s ?p ?o ?g WHERE {{ {plain} }}"))
 
     def close(self) -> Asking[None]:
         """Ask for what is named: of a claim that is not whole its label alone, else all that is said about it."""
