@@ -25,6 +25,8 @@ from kgbuild.editions.records import robots, sitemaps
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
 from kgbuild.inference import GRAPH, with_inferred
 from kgbuild.large import Part, grouped
+from kgbuild.names import FOLDER as NAMES
+from kgbuild.names import write_names
 from kgbuild.pool import default_jobs, share
 from kgbuild.project import Project, load_project, locked
 from kgbuild.queries import Query, read_queries, run, write
@@ -406,7 +408,7 @@ def _write(compilation: Compilation, plan: Plan, inputs: tuple[str, str], infer:
         for path in dumps:
             (site / path).write_bytes(plan.files[path])
         with ThreadPoolExecutor(1) as beside:
-            stored = beside.submit(_write_store, compilation, aside / "store", [site / path for path in dumps])
+            stored = beside.submit(_write_store, compilation, aside, [site / path for path in dumps])
             for path, data in plan.files.items():
                 if path not in dumps:
                     _put(site / path, data, project.build / "site" / path)
@@ -423,8 +425,10 @@ def _write(compilation: Compilation, plan: Plan, inputs: tuple[str, str], infer:
         raise
 
 
-def _write_store(compilation: Compilation, folder: Path, dumps: list[Path]) -> None:
-    """Write the store, or put the one of a project with large datasets where it belongs."""
+def _write_store(compilation: Compilation, aside: Path, dumps: list[Path]) -> None:
+    """Write the names, and the store, or put the one of a project with large datasets where it belongs."""
+    write_names(compilation.whole, compilation.project.base, aside / NAMES)
+    folder = aside / "store"
     if compilation.parts:
         compilation.whole.add_all(path.read_bytes() for path in dumps[1:])
         compilation.whole.flush()
@@ -532,7 +536,7 @@ def _unchanged(project: Project, inputs: str) -> tuple[Figures, Report, str, tup
                 return None
         except OSError:
             return None
-    if not (project.build / "store").is_dir():
+    if not all((project.build / name).is_dir() for name in ("store", NAMES)):
         return None
     notes = tuple(map(str, document.get("notes", ())))
     return Figures(**document["figures"]), Report(from_json(document)), str(document["engine"]), notes

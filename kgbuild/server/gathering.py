@@ -9,6 +9,8 @@ from pathlib import Path
 
 from kgbuild.diagnostics import Report
 from kgbuild.formats import Resources
+from kgbuild.names import FOLDER as NAMES
+from kgbuild.names import write_names
 from kgbuild.ontology import read_ontology
 from kgbuild.project import Project
 from kgbuild.queries import read_queries, run, write
@@ -28,6 +30,7 @@ def gather(project: Project, nquads: bytes, folder: Path) -> None:
     dump.write_bytes(nquads)
     OxigraphStore.write(folder / "store", dump)
     store = OxigraphStore.of(nquads)
+    write_names(store, project.base, folder / NAMES)
     views = Views(store, project.base, project.prefixes, project.fallback)
     files = dict(_pages(project, store, views, nquads)) | dict(_resources(project, views, nquads))
     files |= {path: write() for path, write in web_parts(nquads.count(b"\n"), nquads)}

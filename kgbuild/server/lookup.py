@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final
 
 import pyoxigraph as ox
@@ -14,6 +13,7 @@ import pyoxigraph as ox
 from kgbuild import excerpts
 from kgbuild.diagnostics import did_you_mean
 from kgbuild.excerpts import Excerpt
+from kgbuild.names import Names, plain
 from kgbuild.server.records import Record, claim_record, entity_record, found_record, short_record
 from kgbuild.store import OxigraphStore
 from kgbuild.terms import is_iri
@@ -25,9 +25,10 @@ _NAMES: Final = 20_000
 
 @dataclass(frozen=True)
 class Lookup:
-    """What a store says of single things."""
+    """What a store says of single things, which are found by their names."""
 
     store: OxigraphStore
+    names: Names
     base: str
     prefixes: dict[str, str]
     languages: tuple[str, ...]
@@ -72,13 +73,11 @@ class Lookup:
         found = self.entity(name)
         if found is not None:
             return found
-        named = "?s a kgb:Entity ; rdfs:label|skos:altLabel ?name"
-        fits = f"FILTER(LCASE(STR(?name)) = {ox.Literal(name.lower())})"
-        rows = self._rows(f"SELECT ?s WHERE {{ {named} {fits} }} ORDER BY ?s LIMIT 1")
-        for (iri,) in rows:
+        wanted = plain(name)
+        for iri, _ in self.names.entities.named(f"\t{wanted}\n"):
             return self.entity(iri)
-        names = self._rows(f"SELECT ?name WHERE {{ {named} }} LIMIT {_NAMES}")
-        return {"hint": did_you_mean(name.lower(), {value.lower(): None for (value,) in names})}
+        names = (known for _, known in self.names.entities.named())
+        return {"hint": did_you_mean(wanted, dict.fromkeys(islice(names, _NAMES)))}
 
     def claim(self, name: str) -> Record | list[str] | None:
         """Return a claim by IRI, by article and identifier, or by an identifier that one claim alone has."""
@@ -86,9 +85,7 @@ class Lookup:
         if not is_iri(iri):
             return None
         if "/" not in name:
-            ending = ox.Literal(f"/{name}")
-            rows = self._rows(f"SELECT ?s WHERE {{ ?s a kgb:Claim FILTER(STRENDS(STR(?s), {ending})) }} LIMIT 2")
-            found = [value for (value,) in rows]
+            found = list(islice(dict.fromkeys(self.names.claims.ending(f"/{name}")), 2))
             if len(found) != 1:
                 return found or None
             iri = found[0]
@@ -108,36 +105,30 @@ class Lookup:
         words = text.lower().split()
         if not words:
             return []
-        best: dict[str, int] = {}
-        for rank, iri in heapq.nsmallest(limit * 8, self._matches(words)):
-            best.setdefault(iri, rank)
-        found = list(best)[:limit]
-        claims = [iri for iri in found if best[iri] == _CLAIM]
-        things = set(found) - set(claims)
-        excerpt = excerpts.ask(excerpts.about_claims(self.base, claims, things), self.store, self.prefixes)
+        best = self._entities(words)
+        found = sorted(best, key=lambda iri: (best[iri], iri))[:limit]
+        claims = self._claims(words, limit - len(found))
+        excerpt = excerpts.ask(excerpts.about_claims(self.base, claims, found), self.store, self.prefixes)
         views = self._views(excerpt)
-        records = {item.iri: found_record(item) for item in views.entities if item.iri in things}
-        stated = (item for item in views.claims if best.get(item.iri) == _CLAIM)
+        records = {item.iri: found_record(item) for item in views.entities if item.iri in best}
+        stated = (item for item in views.claims if item.iri in claims)
         records |= {item.iri: {"type": "claim", **short_record(item)} for item in stated}
-        return [records[iri] for iri in found if iri in records]
+        return [records[iri] for iri in (*found, *claims) if iri in records]
 
-    def _matches(self, words: list[str]) -> Iterator[tuple[int, str]]:
-        """Yield each name or statement that holds all words: how near it is, and the IRI."""
-        whole = " ".join(words)
-        holds = " && ".join(f"CONTAINS(LCASE(STR(?name)), {ox.Literal(word)})" for word in words)
-        slug = f"BIND(STRAFTER(STR(?s), {ox.Literal(f'{self.base}id/')}) AS ?name)"
-        for pattern in ("?s a kgb:Entity ; rdfs:label|skos:altLabel ?name", f"?s a kgb:Entity {slug}"):
-            for iri, name in self._rows(f"SELECT ?s ?name WHERE {{ {pattern} FILTER({holds}) }}"):
-                yield 0 if name.lower() == whole else 1 if name.lower().startswith(whole) else 2, iri
-        for (iri,) in self._rows(f"SELECT ?s WHERE {{ ?s a kgb:Claim ; rdfs:label ?name FILTER({holds}) }}"):
-            yield _CLAIM, iri
+    def _entities(self, words: list[str]) -> dict[str, int]:
+        """Return the entities with a name that holds all words, and how near the nearest is."""
+        whole, best = " ".join(words), dict[str, int]()
+        for iri, name in self.names.entities.named(*words):
+            rank = 0 if name == whole else 1 if name.startswith(whole) else 2
+            best[iri] = min(rank, best.get(iri, rank))
+        return best
 
-    def _rows(self, query: str) -> Iterator[tuple[str, ...]]:
-        """Yield the rows of a query of ours one by one, as the values of their terms."""
-        answer = self.store.store.query(query, prefixes=self.prefixes, use_default_graph_as_union=True)
-        assert isinstance(answer, ox.QuerySolutions)
-        for row in answer:
-            yield tuple([term.value for term in row])
+    def _claims(self, words: list[str], limit: int) -> dict[str, None]:
+        """Return the first claims whose statement holds all words."""
+        stated, found = self.names.claims.named(*words), dict[str, None]()
+        while len(found) < limit and (pair := next(stated, None)):
+            found[pair[0]] = None
+        return found
 
     @cached_property
     def _constant(self) -> frozenset[ox.Quad]:
@@ -147,7 +138,3 @@ class Lookup:
         part = ox.Store()
         part.bulk_extend({*excerpt.quads, *self._constant})
         return Views(OxigraphStore(part), self.base, self.prefixes, self.languages)
-
-
-_CLAIM: Final = 3
-"""How near a claim is whose statement holds the words: entities come first."""

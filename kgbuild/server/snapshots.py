@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kgbuild.diagnostics import Report, UnreadableError
+from kgbuild.names import FOLDER as NAMES
 from kgbuild.project import Project
 from kgbuild.queries import Query, read_queries
 
@@ -48,6 +49,7 @@ class Snapshot:
             document = json.loads(_read(folder, "report.json"))
             sums = _read(folder, "site/SHA256SUMS")
             mark = _mark(os.stat("report.json", dir_fd=folder))
+            os.stat(NAMES, dir_fd=folder)
         except (OSError, ValueError) as error:
             os.close(folder)
             raise UnreadableError(f"the build at {build} is not whole: {error}; run `kgbuild build`") from error

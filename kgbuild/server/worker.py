@@ -20,6 +20,7 @@ from typing import Any
 
 import pyoxigraph as ox
 
+from kgbuild.names import FOLDER, Names
 from kgbuild.server.jobs import Job, Messages, Reply, evaluate, is_recall, number_of, pack_reply, read_job
 from kgbuild.server.lookup import Lookup
 from kgbuild.store import OxigraphStore
@@ -38,11 +39,11 @@ def main() -> None:
     os.fchdir(settings["folder"])
     server = socket.socket(fileno=0)
     try:
-        store = ox.Store.read_only("store")
+        store, names = ox.Store.read_only("store"), Names.open(Path(FOLDER))
     except OSError as error:
         server.sendall(pack_reply(Reply("gone", message=str(error)), 0))
         return
-    lookup = Lookup(OxigraphStore(store), settings["base"], settings["prefixes"], tuple(settings["languages"]))
+    lookup = Lookup(OxigraphStore(store), names, settings["base"], settings["prefixes"], tuple(settings["languages"]))
     _confine(settings["memory"], services=settings["services"])
     gc.freeze()
     server.sendall(pack_reply(Reply("ready"), 0))
