@@ -20,12 +20,13 @@ _CERTAINTIES: Final = (
     "WHERE { ?s a kgb:Claim ; kgb:certainty ?certainty } GROUP BY ?certainty"
 )
 _BUSIEST: Final = (
-    "SELECT ?thing (COUNT(DISTINCT ?claim) AS ?n) WHERE { ?claim a kgb:Claim ; rdf:subject|rdf:object ?thing . "
-    "?thing a kgb:Entity } GROUP BY ?thing ORDER BY DESC(?n) ?thing LIMIT 8"
+    "SELECT ?thing ?n WHERE { { SELECT ?thing (COUNT(DISTINCT ?claim) AS ?n) WHERE { ?claim a kgb:Claim . "
+    "?claim rdf:subject|rdf:object ?thing } GROUP BY ?thing } FILTER EXISTS { ?thing a kgb:Entity } } "
+    "ORDER BY DESC(?n) ?thing LIMIT 8"
 )
 _LAST: Final = (
-    "SELECT ?claim WHERE { ?np npx:introduces ?claim ; dcterms:created ?day . ?claim a kgb:Claim } "
-    "ORDER BY DESC(?day) DESC(STR(?claim)) LIMIT 200"
+    "SELECT ?claim WHERE { { SELECT ?claim (CONCAT(STR(?day), STR(?claim)) AS ?key) WHERE { "
+    "?np npx:introduces ?claim ; dcterms:created ?day . ?claim a kgb:Claim } } } ORDER BY DESC(?key) LIMIT 200"
 )
 
 
