@@ -557,8 +557,14 @@ def _last_report(project: Project) -> dict[str, object]:
     return document if isinstance(document, dict) else {}
 
 
-def open_store(start: Path | str = ".", *, infer: bool | None = None, services: bool = False) -> OxigraphStore:
-    """Return the store of the build where it is current, or else the project compiled in memory.
+def open_store(
+    start: Path | str = ".",
+    *,
+    infer: bool | None = None,
+    services: bool = False,
+    timings: Timings | None = None,
+) -> OxigraphStore:
+    """Return the store of the build where it is current, or else the project compiled, of which `timings` tell.
 
     With `infer`, or the setting of that name, it holds the inferred graph; without, never, whatever the build has.
     """
@@ -566,7 +572,7 @@ def open_store(start: Path | str = ".", *, infer: bool | None = None, services: 
     infer = project.infer if infer is None else infer
     folder = current_store(project)
     if folder is None:
-        store, inferred = compile_project(project.root).whole, False
+        store, inferred = compile_project(project.root, timings=timings).whole, False
     else:
         store, inferred = OxigraphStore.open(folder), _last_report(project).get("inferred") is True
     if inferred and not infer:

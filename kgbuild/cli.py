@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kgbuild.diagnostics import Diagnostic
     from kgbuild.project import Project
     from kgbuild.queries import Outcome
-    from kgbuild.store import Answer, Store
+    from kgbuild.store import Answer, OxigraphStore, Store
 
 EPILOG: Final = """\
 exit codes: 0 ok · 1 findings at or above --fail-on, a differing answer, a mismatch · 2 wrong usage or settings ·
@@ -435,22 +435,27 @@ def _usage(words: str) -> Exception:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Timings]:
-    """Show the stage that runs on one line of a terminal, and clear it at the end; show nothing in a pipe."""
+def _progress(why: str = "") -> Iterator[Timings]:
+    """Show the stage that runs on one line of a terminal, and clear it at the end; in a pipe only `why` it runs."""
     from kgbuild.compilation import Timings
 
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield Timings()
-        return
+    shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    clear = "\r\x1b[2K" if shown else ""
+    told = not why
 
     def announce(stage: str) -> None:
-        sys.stderr.write(f"\r\x1b[2K{stage} …")
+        nonlocal told
+        if not told:
+            told = True
+            print(f"{clear}{why}", file=sys.stderr)
+        if shown:
+            sys.stderr.write(f"{clear}{stage} …")
         sys.stderr.flush()
 
     try:
-        yield Timings(announce=announce)
+        yield Timings(announce=announce if shown or why else None)
     finally:
-        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.write(clear)
         sys.stderr.flush()
 
 
@@ -544,14 +549,21 @@ def _store(options: argparse.Namespace) -> tuple[Store, dict[str, str]]:
         if options.files:
             raise UsageError("an endpoint answers from what it holds; --with works on the project here")
         return EndpointStore(options.endpoint), {}
-    from kgbuild.building import open_store
-
-    store = open_store(options.project, infer=options.infer, services=options.allow_service)
+    store = _open(options, infer=options.infer, services=options.allow_service)
     if not options.files:
         return store, {}
     from kgbuild.external import with_files
 
     return with_files(store, [Path(name) for name in options.files])
+
+
+def _open(options: argparse.Namespace, *, infer: bool | None, services: bool = False) -> OxigraphStore:
+    """Return the graph of the project; say so where it has to be compiled first."""
+    from kgbuild.building import open_store
+
+    why = "no build of the sources as they are: compiling them to answer (`kgbuild build` keeps the graph)"
+    with _progress(why) as timings:
+        return open_store(options.project, infer=infer, services=services, timings=timings)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -754,10 +766,9 @@ def _explain(options: argparse.Namespace) -> int:
 
         print(explain(what, options.project) if what else list_codes(options.project))
         return 0
-    from kgbuild.building import open_store
     from kgbuild.reasons import explain_triple
 
-    found = explain_triple(what, options.project, open_store(options.project, infer=False))
+    found = explain_triple(what, options.project, _open(options, infer=False))
     print(found.text)
     return 0 if found.holds else 1
 

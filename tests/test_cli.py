@@ -267,20 +267,38 @@ def test_anchor_through_the_door(good: Path, tmp_path: Path) -> None:
     assert run("anchor", article, tmp_path / "no.txt", cwd=good).returncode == 3
 
 
-def test_a_terminal_shows_the_stage_that_runs_and_a_pipe_does_not(good: Path) -> None:
+def on_a_terminal(*arguments: str, cwd: Path) -> str:
+    """Run a command whose talk goes to a terminal, and return the talk."""
     import pty
 
     ours, theirs = pty.openpty()
-    done = subprocess.Popen(
-        [sys.executable, "-m", "kgbuild", "-C", good, "check"], stderr=theirs, env=os.environ | {"TERM": "xterm"}
+    command = [sys.executable, "-m", "kgbuild", "-C", str(cwd), *arguments]
+    subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=theirs, env=os.environ | {"TERM": "xterm"}, timeout=60, check=True
     )
-    done.wait()
     os.close(theirs)
     seen = os.read(ours, 65536).decode()
     os.close(ours)
+    return seen
+
+
+def test_a_terminal_shows_the_stage_that_runs_and_a_pipe_does_not(good: Path) -> None:
+    seen = on_a_terminal("check", cwd=good)
     assert "validate …" in seen
     assert seen.index("validate …") < seen.index("claims")
     assert "…" not in run("check", cwd=good).stderr
+
+
+def test_a_query_says_that_it_has_to_compile_first(good: Path) -> None:
+    query = ("query", "-e", "ASK { ?claim a kgb:Claim }")
+    seen = on_a_terminal(*query, cwd=good)
+    assert seen.index("compiling") < seen.index("validate …")
+    assert seen.endswith("\x1b[2K")
+    piped = run(*query, cwd=good)
+    assert (piped.stdout, piped.stderr.count("\n")) == ("yes\n", 1)
+    assert "`kgbuild build` keeps the graph" in piped.stderr
+    assert run("build", cwd=good).returncode == 0
+    assert run(*query, cwd=good).stderr == on_a_terminal(*query, cwd=good).replace("\r\x1b[2K", "") == ""
 
 
 def test_from_narrows_a_query_to_the_graphs_it_names(project_root: Path) -> None:
