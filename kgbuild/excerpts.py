@@ -21,6 +21,8 @@ Asking = Generator[str, Rows, T]
 
 PORTION: Final = 200
 """Claims, or sentences of an article, on one page."""
+CLAIMS: Final = 1000
+"""Claims on one page of an article, on average: where more stand on so many sentences, a page has fewer of these."""
 BESIDE: Final = 50
 """Claims that stand beside one claim, and statements of datasets beside one thing, that an excerpt holds at most."""
 _AT_ONCE: Final = 500
@@ -191,17 +193,21 @@ def about_article(base: str, slug: str, number: int = 1) -> Asking[Excerpt | Non
         return None
     yield from made.describe([iri, f"{iri}#extraction"])
     inside = f"?s a kgb:Sentence ; oa:hasSource <{iri}> ; kgb:sentenceNumber ?number ."
-    portion = Portion(number, _count((yield f"SELECT (MAX(?number) AS ?n) WHERE {{ {inside} }}")))
+    total = _count((yield f"SELECT (MAX(?number) AS ?n) WHERE {{ {inside} }}"))
+    on_all = f"?s oa:hasSource <{iri}> . ?assertion prov:wasDerivedFrom ?s ."
+    claims = _count((yield f"SELECT (COUNT(*) AS ?n) WHERE {{ {on_all} }}"))
+    portion = Portion(number, total, max(1, min(PORTION, CLAIMS * total // max(1, claims))))
     if number > portion.pages:
         return None
     within = f"FILTER(?number >= {portion.first} && ?number <= {portion.last})"
     sentences = _first((yield f"SELECT DISTINCT ?s WHERE {{ {inside} {within} }} ORDER BY ?s"))
     yield from made.describe(sentences)
     standing = "?assertion prov:wasDerivedFrom ?s . ?np np:hasAssertion ?assertion ; npx:introduces ?claim ."
-    claims = _first((yield f"SELECT DISTINCT ?claim WHERE {{ {_values('s', sentences)} {standing} }} ORDER BY ?claim"))
-    yield from made.claims(claims)
+    on_these = f"{_values('s', sentences)} {standing}"
+    named = _first((yield f"SELECT DISTINCT ?claim WHERE {{ {on_these} }} ORDER BY ?claim"))
+    yield from made.claims(named)
     yield from made.close()
-    return Excerpt(frozenset(made.quads), portion, claims)
+    return Excerpt(frozenset(made.quads), portion, named)
 
 
 def about_statement(base: str, key: str) -> Asking[Excerpt | None]:

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyoxigraph as ox
 import pytest
@@ -14,7 +15,12 @@ from rdflib import Graph
 from rdflib.compare import isomorphic
 from servers import ROOT, Server, copy_project, serving
 
+from kgbuild import excerpts
 from kgbuild.building import build
+
+if TYPE_CHECKING:
+    from kgbuild.compilation import Compilation
+    from kgbuild.excerpts import Excerpt
 
 THINGS = (
     "id/kale",
@@ -213,3 +219,25 @@ def test_a_server_makes_the_same_pages_of_a_long_list(many: Path, tmp_path: Path
         parts = [Graph().parse(data=running.ask(f"id/{slug}{part}.ttl").text, format="turtle") for part in ("", ".2")]
         whole = Graph().parse(static / "id" / f"{slug}.ttl", format="turtle")
         assert set(parts[0]) | set(parts[1]) >= set(whole)
+
+
+def test_an_article_of_dense_claims_has_fewer_sentences_on_a_page(
+    compilation: Compilation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = compilation.project
+
+    def page(number: int) -> Excerpt | None:
+        asking = excerpts.about_article(project.base, "magnesium-rls", number)
+        return excerpts.ask(asking, compilation.store, project.prefixes)
+
+    whole = page(1)
+    assert whole is not None
+    assert (whole.portion.pages, len(whole.named)) == (1, len(compilation.sources.claims))
+    monkeypatch.setattr(excerpts, "CLAIMS", 12)
+    first = page(1)
+    assert first is not None
+    pages = [page(number) for number in range(1, first.portion.pages + 1)]
+    assert len(pages) > 5
+    assert {claim for part in pages if part for claim in part.named} == set(whole.named)
+    assert max(len(part.named) for part in pages if part) < 40
+    assert page(len(pages) + 1) is None
