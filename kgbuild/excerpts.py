@@ -21,7 +21,7 @@ Asking = Generator[str, Rows, T]
 
 PORTION: Final = 200
 """Claims, or sentences of an article, on one page."""
-CLAIMS: Final = 1000
+CLAIMS: Final = 600
 """Claims on one page of an article, on average: where more stand on so many sentences, a page has fewer of these."""
 BESIDE: Final = 50
 """Claims that stand beside one claim, and statements of datasets beside one thing, that an excerpt holds at most."""

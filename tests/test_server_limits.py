@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import re
+import shutil
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pyoxigraph as ox
 import pytest
 from servers import Server, children, finish, seconds, serving, until
 
@@ -155,6 +157,31 @@ def test_a_query_that_takes_too_much_memory_is_stopped(built: Path) -> None:
         got = server.query(f'SELECT (STRLEN(?x6) AS ?n) {{ BIND("{"x" * 1000}" AS ?x0) {steps} }}')
         assert (got.status, got.headers.get("kgbuild-limit")) == (507, "memory")
         assert server.query("ASK {}").status == 200
+
+
+def test_a_store_of_many_files_is_read_whole_and_no_more_is_opened(built: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(built, root)
+    store = ox.Store(str(root / "build/store"))
+    name, quads = ox.NamedNode("https://example.org/many"), len(store)
+    for number in range(2):
+        value = ox.Literal(f"value {number}")
+        store.bulk_extend([ox.Quad(name, name, value, name), ox.Quad(name, name, value)])
+    del store
+    assert len(list((root / "build/store").glob("*.sst"))) > 20
+    with serving(root, "--workers", "1") as server:
+        everything = server.query("SELECT (COUNT(*) AS ?n) (MAX(?o) AS ?last) { GRAPH ?g { ?s ?p ?o } }", "text/csv")
+        assert everything.status == 200, everything.text
+        assert everything.text.split()[1].startswith(f"{quads + 2},")
+        for part in ("?s ?p ?o", "<https://example.org/many> ?p ?o", "?s ?p 'value 1'", "?s a kgb:Claim ; ?p ?o"):
+            assert server.query(f"SELECT * {{ {part} }} LIMIT 20000").status == 200
+        assert server.ask("api/entity/kale").json()["claims"]
+        assert server.ask("id/kale.ttl").status == 200
+        (worker,) = children(server.process.pid)
+        opened = {link.readlink().name for link in Path(f"/proc/{worker}/fd").iterdir()}
+        limit = Path(f"/proc/{worker}/limits").read_text("ascii").partition("Max open files")[2].split()[0]
+        assert {path.name for path in (root / "build/store").glob("*.sst")} >= {n for n in opened if n.endswith(".sst")}
+        assert int(limit) <= 80
 
 
 def test_deep_nesting_ends_nothing_but_its_worker(strict: Server) -> None:

@@ -1,7 +1,8 @@
 """A worker process: opens the store of a build, gives up what it does not need, and answers jobs until told to stop.
 
-The process can be killed at any time. It cannot open files or sockets once it is ready (so that no query reaches
-out), takes no more memory than allowed, and ends by itself when its job outlives the limit or its server.
+The process can be killed at any time. So that no query reaches out, it cannot open files or sockets once it is ready,
+but as many as its store still has to open. It takes no more memory than allowed, and ends by itself when its job
+outlives the limit or its server.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import pyoxigraph as ox
 
+from kgbuild.diagnostics import AbsentError
 from kgbuild.names import FOLDER, Names
 from kgbuild.server.jobs import Job, Messages, Reply, evaluate, is_recall, number_of, pack_reply, read_job
 from kgbuild.server.lookup import Lookup
@@ -63,7 +65,7 @@ def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) 
         )
     try:
         return Reply("ok", lookup.answer(job.task, job.query), "application/json")
-    except (OSError, RuntimeError) as error:
+    except (AbsentError, OSError, RuntimeError) as error:
         return Reply("storage", message=str(error))
     except ValueError as error:
         return Reply("syntax", message=str(error))
@@ -108,9 +110,18 @@ def _confine(memory: int, *, services: bool) -> None:
         most = pages * resource.getpagesize() + memory
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     if not services:
-        free = os.dup(0)
-        os.close(free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))
+        places = [os.dup(0) for _ in range(_unread(Path("store")) + 1)]
+        for place in places:
+            os.close(place)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (places[-1], places[-1]))
+
+
+def _unread(store: Path) -> int:
+    """Return how many files of a store are not open yet: of many, it opens the most when it needs them."""
+    files = {path.name for path in store.glob("*.sst")}
+    with contextlib.suppress(OSError):
+        files -= {link.readlink().name for link in list(Path("/proc/self/fd").iterdir()) if link.is_symlink()}
+    return len(files)
 
 
 if __name__ == "__main__":
