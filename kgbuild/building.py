@@ -180,6 +180,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
     jobs = default_jobs() if jobs is None else jobs
     with timings.stage("query"):
         queries, documents = read_queries(project, report), read_documents(project, report)
+        gate(report)
         answers = [(query, run(query, compilation.whole, project.prefixes, report)) for query in queries]
         gate(report)
         asked = [(query, answer) for query, answer in answers if answer is not None]
