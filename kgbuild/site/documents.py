@@ -107,12 +107,18 @@ def _check_names(project: Project, report: Report) -> None:
 
 def _document(project: Project, found: _Read, texts: Mapping[str, _Read], report: Report) -> Document:
     text = found.text
-    if not text.title:
+    if not text.headings:
         report.add("KG603", "the document has no heading", Span(found.path), hint="start it with # and its title")
+    for words, line in text.headings:
+        if not words:
+            report.add("KG603", "the heading has no words", Span(found.path, line), hint="give it some, or remove it")
     addresses: dict[tuple[bool, str], str] = {}
     pictures: dict[str, bytes] = {}
     for each in text.references:
         place = Span(found.path, each.line, each.column, each.length)
+        if not each.words:
+            what = f"picture {each.address} has" if each.picture else f"link to {each.address} has"
+            report.add("KG604", f"the {what} no words", place, hint="write between the brackets what is there")
         if each.picture:
             address = _picture(project, found, each, place, pictures, report)
         else:
@@ -147,6 +153,8 @@ def _link(
         report.add("KG606", f"a page has no links that begin with {start}", place, hint=hint)
         return ""
     target = _target(found.path, path) if path else found.path if mark else ""
+    if target in project.documents and target not in texts:
+        return ""  # what is wrong with it is told where it is read
     if target not in texts:
         known = {posixpath.relpath(name, posixpath.dirname(found.path) or "."): name for name in texts}
         there = bool(target) and (project.root / target).exists()
@@ -167,9 +175,6 @@ def _picture(
 ) -> str:
     """Return the address of a picture on the page and keep its file, or report why it cannot be shown."""
     address = picture.address
-    if not picture.words:
-        hint = "say between the brackets what it shows: ![what it shows](…)"
-        report.add("KG604", f"the picture {address} has no alternative text", place, hint=hint)
     target = _target(found.path, address)
     ending = Path(target).suffix.lower()
     if not target or ending not in _FAULTS:

@@ -34,7 +34,7 @@ class Reference:
 
 
 class Text:
-    """A Markdown text: its title, the summary it starts with, its anchors, what it refers to, and its HTML.
+    """A Markdown text: its headings with their lines, its title and summary, its anchors, references, and its HTML.
 
     >>> text = Text("# Über uns\\n\\nWe *read*.\\n\\n## How\\n")
     >>> text.title, text.summary, sorted(text.anchors)
@@ -44,7 +44,10 @@ class Text:
     def __init__(self, text: str) -> None:
         self.lines = text.split("\n")
         self.tokens = _parser().parse(text)
-        self.title = next((_words(inline) for _, inline in self._blocks("heading_open")), "")
+        self.headings = [
+            (_words(inline), (opening.map or [0])[0] + 1) for opening, inline in self._blocks("heading_open")
+        ]
+        self.title = self.headings[0][0] if self.headings else ""
         self.summary = next(
             (_words(inline) for opening, inline in self._blocks("paragraph_open") if not opening.level), ""
         )
