@@ -175,7 +175,7 @@ def test_every_page_leads_to_the_documents(made: Path) -> None:
 def test_a_changed_document_or_picture_is_built_and_leaves_the_graph_current(made: Path, tmp_path: Path) -> None:
     root = shutil.copytree(made, tmp_path / "changed")
     project, site = load_project(root), root / "build/site"
-    (dump,) = (site / "data").glob("*.nq")
+    dump = next((site / "data").glob("*.trig"))
     graph = dump.read_bytes()
     before = json.loads((root / "build/report.json").read_text("utf-8"))
     assert build(root).unchanged
