@@ -266,6 +266,12 @@ def read(method: bytes, picture: bytes) -> tuple[Report, str]:
         return report, "".join(item.html for item in documents)
 
 
+@pytest.mark.parametrize(("data", "code"), [(b"# A\n\n\xdcber", "KG102"), (b"", "KG108"), (b"# A\n\nb\0", "KG115")])
+def test_bytes_that_are_no_text_are_told(data: bytes, code: str) -> None:
+    report, _ = read(data, b"")
+    assert [(item.code, str(item.span).partition(":")[0]) for item in report] == [(code, "about/method.md")]
+
+
 @CALM
 @given(method=st.lists(st.sampled_from(MARKS) | st.text(max_size=5), max_size=40).map("".join))
 def test_no_markdown_becomes_anything_that_runs(method: str) -> None:
