@@ -129,7 +129,8 @@ def make(folder: Path, entities: int, claims: int, seed: int = 7) -> None:
         (folder / "data" / part).mkdir(parents=True, exist_ok=True)
     shutil.copytree(ROOT / "ontology", folder / "ontology", dirs_exist_ok=True)
     settings = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.kgbuild]\n")[2].partition("\n[")[0]
-    (folder / "kgbuild.toml").write_text(settings, "utf-8")
+    lines = [line for line in settings.splitlines(True) if not line.startswith("documents")]
+    (folder / "kgbuild.toml").write_text("".join(lines), "utf-8")
     names = [name(dice, number) for number in range(entities)]
     slugs = [made.replace(" ", "-") for made in names]
     (folder / "data/entities/sources.yaml").write_text(_SOURCES, "utf-8")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import itertools
 import os
 import re
 import shutil
@@ -62,6 +63,8 @@ request = function()
   return wrk.format("GET", before .. count .. after, {["Accept"] = "application/sparql-results+json"})
 end
 """
+STARTS = itertools.count(10**9, 10**7)
+"""Where each run begins to count, so far apart that no query comes twice."""
 PEER = """\
 import sys
 import rdflib, uvicorn
@@ -178,7 +181,7 @@ def measure(server: Running, case: Case, folder: Path) -> Measured:
     before, after = (quote(part) for part in case.query.split("%d"))
     path = re.sub(r"^http://[^/]+", "", url)
     script = folder / "wrk.lua"
-    script.write_text(CHANGING % (f"{path}?query={before}", after, int(time.time() * 1000) % 10**9))
+    script.write_text(CHANGING % (f"{path}?query={before}", after, next(STARTS)))
     command = ["wrk", "-t1", "-c8", f"-d{SECONDS}s", "--timeout", "30s", "--latency"]
     if case.changing:
         command += ["-s", str(script), url]

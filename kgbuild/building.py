@@ -30,6 +30,7 @@ from kgbuild.names import write_names
 from kgbuild.pool import default_jobs, share
 from kgbuild.project import Project, load_project, locked
 from kgbuild.queries import Query, read_queries, run, write
+from kgbuild.site.documents import Document, document_files, read_documents
 from kgbuild.site.hosting import hosting_files
 from kgbuild.site.indexing import INDEXED, can_index
 from kgbuild.site.links import check_links, pages_by_path
@@ -90,6 +91,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     sparse: bool = False
+    documents: tuple[Document, ...] = ()
 
 
 def check(
@@ -132,7 +134,8 @@ def build(
     project = load_project(Path(start))
     infer = project.infer if infer is None else infer
     with timings.stage("fingerprint"):
-        inputs = f"{fingerprint(project, texts)}-{engine}{'-inferred' if infer else ''}{_missing()}"
+        digest = fingerprint(project, texts, files=document_files(project))
+        inputs = f"{digest}-{engine}{'-inferred' if infer else ''}{_missing()}"
     with locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
@@ -178,7 +181,8 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
     material = Material(compilation, infer)
     jobs = default_jobs() if jobs is None else jobs
     with timings.stage("query"):
-        queries = read_queries(project, report)
+        queries, documents = read_queries(project, report), read_documents(project, report)
+        gate(report)
         answers = [(query, run(query, compilation.whole, project.prefixes, report)) for query in queries]
         gate(report)
         asked = [(query, answer) for query, answer in answers if answer is not None]
@@ -197,7 +201,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
     with timings.stage("site"):
         for query, answer in asked:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
-        pages = pages_by_path(plan_site(site_input(material, asked, files, overview), jobs), report)
+        pages = pages_by_path(plan_site(site_input(material, asked, files, overview, documents), jobs), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in web_parts(compilation.size, compilation.nquads)}
         if overview is not None:
@@ -225,7 +229,8 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         if render:
             files["SHA256SUMS"] = _sums(files, parts)
     notes = (*material.notes, *_large_notes(parts))
-    return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts, overview is not None)
+    figures = _figures(compilation, len(asked), len(pages))
+    return Plan(files, figures, notes, parts, overview is not None, documents)
 
 
 def _large_notes(parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
@@ -317,8 +322,9 @@ def site_input(
     asked: list[tuple[Query, Answer]],
     files: Mapping[str, bytes],
     overview: Overview | None = None,
+    documents: tuple[Document, ...] = (),
 ) -> SiteInput:
-    """Return what the site shows: the views of the graph, the questions with their answers, the files beside them."""
+    """Return what the site shows: the views of the graph, the questions with their answers, files, documents."""
     compilation, project = material.compilation, material.project
     return SiteInput(
         project=project,
@@ -335,6 +341,7 @@ def site_input(
         indexed=can_index(),
         sparse=overview is not None,
         totals=overview.totals if overview else None,
+        documents=documents,
     )
 
 
@@ -465,6 +472,7 @@ def _report_json(compilation: Compilation, plan: Plan, inputs: tuple[str, str], 
         "engine": compilation.engine,
         "inferred": infer,
         "sparse": plan.sparse,
+        "documents": {document.name: document.title for document in plan.documents},
         "figures": figures,
         "notes": list(plan.notes),
         **as_json(compilation.report.sorted()),
