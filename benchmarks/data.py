@@ -90,7 +90,7 @@ def lay(folder: Path, count: int, works: Collection[str]) -> None:
     (folder / "local-shapes.nt").write_text(compilation.shapes.local, "utf-8")
     (folder / "all-shapes.nt").write_text(compilation.shapes.whole, "utf-8")
     if {"compile", "validate", "validate_all"}.intersection(works):
-        _lay_claims(folder, count, peers="compile" in works and count <= 10**5)
+        _lay_claims(folder, count, whole="validate_all" in works, peers="compile" in works and count <= 10**5)
     if "shards" in works:
         _lay_table(folder / "project", count)
     if "render" in works and count <= 10**4:
@@ -99,8 +99,8 @@ def lay(folder: Path, count: int, works: Collection[str]) -> None:
         make(folder / "site", count, count)
 
 
-def _lay_claims(folder: Path, count: int, *, peers: bool) -> None:
-    """Write claims, some of them faulty, as quads and as triples, and for the peers as a table with mappings."""
+def _lay_claims(folder: Path, count: int, *, whole: bool, peers: bool) -> None:
+    """Write claims, some of them faulty, as triples, of the whole graph as quads too, and for peers as a table."""
     context, pattern = context_and_pattern()
     minter = Minter(context)
     columns: Columns = {}
@@ -117,7 +117,7 @@ def _lay_claims(folder: Path, count: int, *, peers: bool) -> None:
             for number, item in enumerate(compiled.nanopublications, start):
                 text = _broken(item.text, number) if number % 100 == 7 else item.text
                 triples.write(without_graphs(text))
-                quads.write(text)
+                quads.write(text if whole else "")
                 if peers:
                     rows.write(json.dumps(_row(item.text, columns)) + "\n")
             triples.write(MARK)
