@@ -181,16 +181,16 @@ def compile_maplib(folder: Path, clock: Clock) -> int:
 
 
 def compile_linkml(folder: Path, clock: Clock) -> int:
-    """Dump objects of generated classes; LinkML knows neither graphs nor languages, so these are left out."""
+    """Dump objects of generated Pydantic classes; LinkML knows neither graphs nor languages, so these are left out."""
     import rdflib
-    from linkml.generators.pythongen import PythonGenerator
+    from linkml.generators.pydanticgen import PydanticGenerator
     from linkml_runtime.dumpers.rdflib_dumper import RDFLibDumper
     from linkml_runtime.utils.schemaview import SchemaView
 
     rows, columns = _rows(folder)
     logging.disable(logging.WARNING)  # about prefixes
     schema, types = _linkml_schema(rows, columns)
-    module = PythonGenerator(schema).compile_module()
+    module = PydanticGenerator(schema).compile_module()
     view, dumper, graph = SchemaView(schema), RDFLibDumper(), rdflib.Graph()
     classes = [
         (getattr(module, role.title().replace("_", "")), role, [
