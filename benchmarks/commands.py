@@ -32,6 +32,9 @@ def main() -> None:
         project.mkdir()
         for name in ("ontology", "data", "queries"):
             shutil.copytree(ROOT / name, project / name)
+        (project / "benchmarks").mkdir()
+        for path in (ROOT / "benchmarks").glob("results.*"):
+            shutil.copy(path, project / "benchmarks")
         shutil.copy(ROOT / "pyproject.toml", project)
         cases: list[tuple[str, tuple[str, ...], float | None, int]] = [
             ("python -c pass (start of Python itself)", (), None, RUNS),

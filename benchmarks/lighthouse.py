@@ -83,6 +83,9 @@ def main() -> int:
         project.mkdir()
         for name in ("ontology", "data", "queries"):
             shutil.copytree(ROOT / name, project / name)
+        (project / "benchmarks").mkdir()
+        for path in (ROOT / "benchmarks").glob("results.*"):
+            shutil.copy(path, project / "benchmarks")
         shutil.copy(ROOT / "pyproject.toml", project)
         kgbuild.build(project)
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", folder]

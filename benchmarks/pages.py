@@ -135,10 +135,11 @@ def make(folder: Path, entities: int, claims: int, seed: int = 7) -> None:
 
 
 def lay_settings(folder: Path, more: str = "") -> None:
-    """Write the article's settings, and some `more`, and its ontology into a folder."""
+    """Write the article's settings but its documents, and some `more`, and its ontology into a folder."""
     shutil.copytree(ROOT / "ontology", folder / "ontology", dirs_exist_ok=True)
     settings = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.kgbuild]\n")[2].partition("\n[")[0]
-    (folder / "kgbuild.toml").write_text(more + settings, "utf-8")
+    lines = [line for line in settings.splitlines(True) if not line.startswith("documents")]
+    (folder / "kgbuild.toml").write_text(more + "".join(lines), "utf-8")
 
 
 def name(dice: random.Random, number: int) -> str:

@@ -117,7 +117,11 @@ def report(results: list[Result]) -> str:
     lines = ["# Results", ""]
     lines += [
         "What kgbuild and its peers take for the same work on the same data, in seconds and memory; what they give is",
-        "compared ([how](README.md)). Ratios are of figures of one run, on the machine that is named here.",
+        "compared. Ratios are of figures of one run, on the machine that is named here; `benchmarks/README.md` in the",
+        "sources tells what is done, and what is on the clock.",
+        "",
+        "![Work done in a second by kgbuild and its peers, on a logarithmic scale: the figures of the tables below]"
+        "(results.svg)",
     ]
     lines += ["", *(f"Machine: {name}." for name in dict.fromkeys(result.machine for result in results)), ""]
     for work in dict.fromkeys(result.work for result in results):

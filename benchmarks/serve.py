@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -69,6 +70,8 @@ request = function()
   return wrk.format("GET", before .. count .. after, {["Accept"] = "application/sparql-results+json"})
 end
 """
+STARTS = itertools.count(10**9, 10**7)
+"""Where each run begins to count, so far apart that no query comes twice."""
 PEER = """\
 import sys
 import rdflib, uvicorn
@@ -190,7 +193,7 @@ def measure(server: Running, case: Case, folder: Path, duration: int) -> Measure
     before, after = (quote(part) for part in case.query.split("%d"))
     path = re.sub(r"^http://[^/]+", "", url)
     script = folder / "wrk.lua"
-    script.write_text(CHANGING % (f"{path}?query={before}", after, int(time.time() * 1000) % 10**9))
+    script.write_text(CHANGING % (f"{path}?query={before}", after, next(STARTS)))
     command = ["wrk", "-t1", "-c8", f"-d{duration}s", "--timeout", "30s", "--latency"]
     if case.changing:
         command += ["-s", str(script), url]

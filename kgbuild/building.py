@@ -28,6 +28,7 @@ from kgbuild.large import Part, grouped
 from kgbuild.pool import default_jobs, share
 from kgbuild.project import Project, load_project, locked
 from kgbuild.queries import Query, read_queries, run, write
+from kgbuild.site.documents import Document, document_files, read_documents
 from kgbuild.site.hosting import hosting_files
 from kgbuild.site.indexing import INDEXED, can_index
 from kgbuild.site.links import check_links, pages_by_path
@@ -88,6 +89,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     sparse: bool = False
+    documents: tuple[Document, ...] = ()
 
 
 def check(
@@ -130,7 +132,8 @@ def build(
     project = load_project(Path(start))
     infer = project.infer if infer is None else infer
     with timings.stage("fingerprint"):
-        inputs = f"{fingerprint(project, texts)}-{engine}{'-inferred' if infer else ''}{_missing()}"
+        digest = fingerprint(project, texts, files=document_files(project))
+        inputs = f"{digest}-{engine}{'-inferred' if infer else ''}{_missing()}"
     with locked(project):
         _recover(project)
         if not force and (last := _unchanged(project, inputs)) is not None:
@@ -176,7 +179,8 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
     material = Material(compilation, infer)
     jobs = default_jobs() if jobs is None else jobs
     with timings.stage("query"):
-        queries = read_queries(project, report)
+        queries, documents = read_queries(project, report), read_documents(project, report)
+        gate(report)
         answers = [(query, run(query, compilation.whole, project.prefixes, report)) for query in queries]
         gate(report)
         asked = [(query, answer) for query, answer in answers if answer is not None]
@@ -195,7 +199,7 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
     with timings.stage("site"):
         for query, answer in asked:
             files |= {path: write() if render else b"" for path, write in _answer_files(query, answer)}
-        pages = pages_by_path(plan_site(site_input(material, asked, files, overview), jobs), report)
+        pages = pages_by_path(plan_site(site_input(material, asked, files, overview, documents), jobs), report)
         files |= _addresses(pages, material)
         files |= {path: write() if render else b"" for path, write in web_parts(compilation.size, compilation.nquads)}
         if overview is not None:
@@ -223,7 +227,8 @@ def plan_build(compilation: Compilation, *, render: bool = True, infer: bool = F
         if render:
             files["SHA256SUMS"] = _sums(files, parts)
     notes = (*material.notes, *_large_notes(parts))
-    return Plan(files, _figures(compilation, len(asked), len(pages)), notes, parts, overview is not None)
+    figures = _figures(compilation, len(asked), len(pages))
+    return Plan(files, figures, notes, parts, overview is not None, documents)
 
 
 def _large_notes(parts: Mapping[str, tuple[Part, ...]]) -> Iterator[str]:
@@ -315,8 +320,9 @@ def site_input(
     asked: list[tuple[Query, Answer]],
     files: Mapping[str, bytes],
     overview: Overview | None = None,
+    documents: tuple[Document, ...] = (),
 ) -> SiteInput:
-    """Return what the site shows: the views of the graph, the questions with their answers, the files beside them."""
+    """Return what the site shows: the views of the graph, the questions with their answers, files, documents."""
     compilation, project = material.compilation, material.project
     return SiteInput(
         project=project,
@@ -333,6 +339,7 @@ def site_input(
         indexed=can_index(),
         sparse=overview is not None,
         totals=overview.totals if overview else None,
+        documents=documents,
     )
 
 
@@ -461,6 +468,7 @@ def _report_json(compilation: Compilation, plan: Plan, inputs: tuple[str, str], 
         "engine": compilation.engine,
         "inferred": infer,
         "sparse": plan.sparse,
+        "documents": {document.name: document.title for document in plan.documents},
         "figures": figures,
         "notes": list(plan.notes),
         **as_json(compilation.report.sorted()),

@@ -24,17 +24,17 @@ Shape = tuple[Any, ...]
 _MARK = re.compile("\ue000([^\ue001]*)\ue001")
 _BOUNDS = ("value", "minimum", "maximum", "more_than", "less_than")
 _FIXED = (
-    "code", "key", "article", "statement", "subject", "predicate", "object/id", "certainty", "modality", "polarity",
-    "frequency", "basis", "evidence", "language", "agent", "recorded", "extractor", "note", "quote", "stated",
-    "dimension", "confidence",
+    "code", "language", "key", "article", "subject", "predicate", "object/id", "certainty", "modality", "polarity",
+    "frequency", "basis", "evidence", "agent", "recorded", "extractor", "dimension", "confidence",
 )  # fmt: skip
+_TEXTS = ("note", "quote", "stated")
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A text with holes, and the numbers of the values that fill them."""
+    """A text in pieces, with a hole after each but the last, and what picks the values that fill the holes."""
 
-    text: str
+    parts: list[str]
     picked: itemgetter[Any]
 
     @classmethod
@@ -42,15 +42,14 @@ class Form:
         """Cut a text at its marks."""
         numbers = {name: number for number, name in enumerate(names)}
         text = text.replace(f"{_mark('article')}/{_mark('id')}", _mark("key"))
-        pieces = _MARK.split(text)
-        return cls(
-            "%s".join(piece.replace("%", "%%") for piece in pieces[::2]),
-            itemgetter(*(numbers[name] for name in pieces[1::2])),
-        )
+        parts = _MARK.split(text)
+        return cls(parts, itemgetter(*(numbers[name] for name in parts[1::2])))
 
     def filled(self, values: list[str]) -> str:
         """Return the text with its holes filled."""
-        return cast("str", self.text % self.picked(values))
+        parts = self.parts.copy()
+        parts[1::2] = self.picked(values)
+        return "".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +84,22 @@ class Minter:
         basis = context.concepts["basis"][claim.basis]
         cues = tuple(dict.fromkeys(claim.cues))
         sentences = tuple(dict.fromkeys(map(str, claim.sentences)))
-        links = [_links(claim.article, names) for names in (claim.rationale, claim.contrasts_with, claim.derived_from)]
+        note, quote, stated = claim.note, claim.quote, claim.stated_evidence
+        more = _more(claim)
         shape = (
             claim.kind,
             claim.polarity == "negated",
             claim.object.kind,
             bool(claim.frequency),
             bool(basis.evidence_type),
-            bool(claim.stated_evidence),
             bool(claim.compared_dimension),
             claim.presupposed,
             claim.implied,
-            bool(claim.note),
             claim.confidence is not None,
-            claim.quote is not None,
+            (bool(note), quote is not None, bool(stated)),
             len(sentences),
             len(cues),
-            *map(len, links),
-            *map(_quantity_shape, (claim.subject_quantity, claim.object_quantity)),
-            tuple([(item.type, item.entity is not None, item.text is not None) for item in claim.qualifiers]),
+            more.shape,
         )
         mould = self.moulds.get(shape)
         if mould is None:
@@ -111,7 +107,10 @@ class Minter:
         target = claim.object.id
         if claim.object.kind == "claim" and "/" not in target:
             target = f"{claim.article}/{target}"
-        names = [
+        me = f"{claim.article}/{claim.id}"
+        fixed = (
+            me,
+            claim.article,
             claim.subject,
             context.predicates[claim.predicate],
             target,
@@ -121,29 +120,53 @@ class Minter:
             iris["frequency"][claim.frequency] if claim.frequency else "",
             basis.iri,
             basis.evidence_type or "",
-        ]
-        origin = [claim.attributed_to or article.publisher, article.recorded, article.extractor]
-        texts = [claim.note or "", claim.quote or "", claim.stated_evidence or ""]
-        facts = [claim.compared_dimension or "", str(claim.confidence)]
-        numbers = _numbers(claim)
-        said = [item.entity for item in claim.qualifiers if item.entity is not None]
-        words = [item.text for item in claim.qualifiers if item.text is not None]
-        words += [item.unit for item in (claim.subject_quantity, claim.object_quantity) if item is not None]
-        me = f"{claim.article}/{claim.id}"
+            claim.attributed_to or article.publisher,
+            article.recorded,
+            article.extractor,
+            claim.compared_dimension or "",
+            str(claim.confidence),
+        )
+        texts = [text for text in (claim.statement, note or None, quote, stated or None) if text is not None]
         hashed = [
-            "", me, claim.article, one_line(claim.statement), *names, article.language.lower(), *origin,
-            *map(one_line, texts), *facts,
-            *map(one_line, sorted(cues)), *sorted(sentences), *_flat(map(sorted, links)),
-            *numbers, *said, *map(one_line, words),
+            "", article.language.lower(), *fixed, *map(one_line, texts), *map(one_line, sorted(cues)),
+            *sorted(sentences), *more.hashed,
         ]  # fmt: skip
         code = code_of(mould.hashed.filled(hashed))
         lines = [
-            code, me, claim.article, escaped(claim.statement), *names, article.language, *origin,
-            *map(escaped, texts), *facts,
-            *_ended(map(escaped, cues), '"'), *_ended(sentences, ">"), *_flat(_ended(link, ">") for link in links),
-            *numbers, *said, *map(escaped, words),
+            code, article.language, *fixed, *map(escaped, texts), *_ended(map(escaped, cues), '"'),
+            *_ended(sentences, ">"), *more.lines,
         ]  # fmt: skip
         return Nanopublication(me, f"{context.base}np/{code}", mould.lines.filled(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What only some claims have: links to others, quantities, qualifiers; its shape, and values for the two texts."""
+
+    shape: Shape
+    hashed: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def _more(claim: Claim) -> More:
+    lists = (claim.rationale, claim.contrasts_with, claim.derived_from)
+    quantities = (claim.subject_quantity, claim.object_quantity)
+    if not (any(lists) or any(quantities) or claim.qualifiers):
+        return _NO_MORE
+    links = [_links(claim.article, names) for names in lists]
+    kinds = tuple([(item.type, item.entity is not None, item.text is not None) for item in claim.qualifiers])
+    numbers = _numbers(claim)
+    said = [item.entity for item in claim.qualifiers if item.entity is not None]
+    words = [item.text for item in claim.qualifiers if item.text is not None]
+    words += [item.unit for item in quantities if item is not None]
+    return More(
+        (*map(len, links), *map(_quantity_shape, quantities), kinds),
+        (*_flat(map(sorted, links)), *numbers, *said, *map(one_line, words)),
+        (*_flat(_ended(link, ">") for link in links), *numbers, *said, *map(escaped, words)),
+    )
+
+
+_NO_MORE = More((0, 0, 0, None, None, ()), (), ())
 
 
 def _mark(name: str) -> str:
@@ -187,14 +210,15 @@ def _mould(shape: Shape, context: Context) -> Mould:
 
     A mark with a slash names a claim of any article, so that none is put before it.
     """
-    kind, negated, target, frequency, evidence, stated, dimension, presupposed, implied, note, confidence, quote = (
-        shape[:12]
-    )
+    kind, negated, target, frequency, evidence, dimension, presupposed, implied, confidence, said, *counts, more = shape
+    note, quote, stated = (_mark(name) if there else None for name, there in zip(_TEXTS, said, strict=True))
     sentences, cues, *links = (
         [f"{name}/{number:06}" for number in range(count)]
-        for name, count in zip(("sentence", "cue", "rationale", "contrast", "derived"), shape[12:17], strict=True)
+        for name, count in zip(
+            ("sentence", "cue", "rationale", "contrast", "derived"), (*counts, *more[:3]), strict=True
+        )
     )
-    amounts = [_marked(side, bounds) for side, bounds in zip(("subject", "object"), shape[17:19], strict=True)]
+    amounts = [_marked(side, bounds) for side, bounds in zip(("subject", "object"), more[3:5], strict=True)]
     quantities = [amount[0] for amount in amounts]
     qualifiers = [
         Qualifier(
@@ -202,7 +226,7 @@ def _mould(shape: Shape, context: Context) -> Mould:
             entity=_mark(f"entity/{number:06}") if entity else None,
             text=_mark(f"text/{number:06}") if text else None,
         )
-        for number, (type_, entity, text) in enumerate(shape[19])
+        for number, (type_, entity, text) in enumerate(more[5])
     ]
     claim = Claim(
         id=_mark("id"),
@@ -227,16 +251,18 @@ def _mould(shape: Shape, context: Context) -> Mould:
         contrasts_with=tuple(map(_mark, links[1])),
         derived_from=tuple(map(_mark, links[2])),
         attributed_to=_mark("agent"),
-        stated_evidence=_mark("stated") if stated else None,
+        stated_evidence=stated,
         presupposed=presupposed,
         implied=implied,
         compared_dimension=_mark("dimension") if dimension else None,
         confidence=cast("Any", _mark("confidence")) if confidence else None,
-        quote=_mark("quote") if quote else None,
-        note=_mark("note") if note else None,
+        quote=quote,
+        note=note,
     )
     names = (
         *_FIXED,
+        "statement",
+        *(name for name, there in zip(_TEXTS, said, strict=True) if there),
         *cues,
         *sentences,
         *_flat(links),

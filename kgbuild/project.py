@@ -27,6 +27,7 @@ SETTINGS = {
     "shard": "claims compiled at a time (1000)",
     "large": "statements of a dataset beyond which they are compiled in shards and have no pages (20000)",
     "pages": "entities, claims and articles beyond which none has a page of its own but on a server (50000)",
+    "documents": "Markdown files that are pages of the site: imprint, method, results",
     "infer": "true: queries and the store of the build know the inferred graph (false)",
 }
 _REQUIRED = ("base", "prefix", "title", "license")
@@ -50,6 +51,7 @@ class Project:
     large: int = 20_000
     pages: int = 50_000
     infer: bool = False
+    documents: tuple[str, ...] = ()
 
     @property
     def namespace(self) -> str:
@@ -168,8 +170,8 @@ def _settings(root: Path, source: Source, whole: bool, report: Report) -> Projec
     }
     if report.has_errors:
         return None
-    languages = tuple(good.pop("languages", ()))
-    return Project(root=root, settings_path=relative(root, root / source.path), languages=languages, **good)
+    good |= {key: tuple(value) for key, value in good.items() if isinstance(value, list)}
+    return Project(root=root, settings_path=relative(root, root / source.path), **good)
 
 
 def _fits(source: Source, section: str, key: str, value: Any, report: Report) -> bool:
@@ -183,6 +185,9 @@ def _fits(source: Source, section: str, key: str, value: Any, report: Report) ->
     elif key == "languages":
         if not _are_languages(value):
             wrong = "a list of language tags, each once"
+    elif key == "documents":
+        if not _are_documents(value):
+            wrong = "a list of paths of Markdown files (NAME.md) below the project's folder, each once"
     elif not isinstance(value, str) or (not value.strip() and key != "description"):
         wrong = "a text"
     elif forbidden(value) or "\n" in value:
@@ -205,6 +210,33 @@ def _are_languages(value: Any) -> bool:
     if not isinstance(value, list) or not all(isinstance(tag, str) and is_language(tag) for tag in value):
         return False
     return 0 < len(value) == len({tag.lower() for tag in value})
+
+
+def _are_documents(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(path, str) for path in value):
+        return False
+    return len(set(value)) == len(value) and all(_is_document(path) for path in value)
+
+
+def _is_document(path: str) -> bool:
+    """Tell whether a path is one of a Markdown file below the project, spelt in one way alone.
+
+    >>> [_is_document(path) for path in ("about/us.md", "../us.md", "/us.md", "about//us.md", "us.txt", ".md")]
+    [True, False, False, False, False, False]
+    """
+    parts = path.split("/")
+    plain = not {"", ".", ".."} & set(parts) and not forbidden(path) and not set("\\\n\t") & set(path)
+    return plain and path.endswith(".md") and parts[-1] != ".md"
+
+
+def value_span(project: Project, key: str, value: str) -> Span:
+    """Return the place of a text in the list that a setting holds, or of the setting where it cannot be seen."""
+    source = Source(project.settings_path, (project.root / project.settings_path).read_text("utf-8", "replace"))
+    place = key_span(source, "" if source.path.endswith("kgbuild.toml") else "tool.kgbuild", key)
+    for number, line in enumerate(source.text.split("\n")[place.line - 1 :], place.line):
+        if found := re.search(rf"[\"']({re.escape(value)})[\"']", line):
+            return Span(source.path, number, found.start(1) + 1, len(value))
+    return place
 
 
 def key_span(source: Source, section: str, key: str) -> Span:

@@ -152,18 +152,8 @@ def walk(root: Path, folder: str, report: Report) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith(".") or entry.name == "README.md":
                 continue
-            if entry.is_symlink():
-                real = os.path.realpath(entry)
-                name = relative(root, entry)
-                if not entry.exists():
-                    report.add("KG112", f"the link {name} leads nowhere or in a circle", Span(name), hint="remove it")
-                    continue
-                if os.path.commonpath([real, inside]) != inside:
-                    report.add("KG112", f"the link {name} leaves the project", Span(name), hint="copy the file instead")
-                    continue
-                if entry.is_dir():
-                    report.add("KG112", f"the link {name} leads to a folder", Span(name), hint="move the folder here")
-                    continue
+            if not _leads_to_file(root, entry, report):
+                continue
             if entry.is_dir() and entry.suffix not in _ENDINGS:
                 folders.append(entry)
             elif entry.is_file():
@@ -173,3 +163,25 @@ def walk(root: Path, folder: str, report: Report) -> Iterator[Path]:
                 what = "a folder" if entry.is_dir() else "no file"
                 report.add("KG101", f"cannot read {name}: it is {what}", Span(name), hint="rename or remove it")
         pending.extend(reversed(folders))
+
+
+def is_within(root: Path, path: Path, report: Report) -> bool:
+    """Tell whether a file of a project is reached without leaving it, by the same rules for links as `walk` has."""
+    steps = [root / step for step in (*reversed(path.relative_to(root).parents), path.relative_to(root))]
+    return all(_leads_to_file(root, step, report) for step in steps[1:])
+
+
+def _leads_to_file(root: Path, entry: Path, report: Report) -> bool:
+    """Report a link that leads nowhere, to a folder or out of the project; all else may be looked at."""
+    if not entry.is_symlink():
+        return True
+    name, inside = relative(root, entry), os.path.realpath(root)
+    if not entry.exists():
+        report.add("KG112", f"the link {name} leads nowhere or in a circle", Span(name), hint="remove it")
+    elif os.path.commonpath([os.path.realpath(entry), inside]) != inside:
+        report.add("KG112", f"the link {name} leaves the project", Span(name), hint="copy the file instead")
+    elif entry.is_dir():
+        report.add("KG112", f"the link {name} leads to a folder", Span(name), hint="move the folder here")
+    else:
+        return True
+    return False

@@ -180,14 +180,20 @@ def _anchored(
 
 
 def fingerprint(
-    project: Project, texts: Mapping[str, Path] | None = None, folders: Iterable[str] = (*OF_GRAPH, "queries")
+    project: Project,
+    texts: Mapping[str, Path] | None = None,
+    folders: Iterable[str] = (*OF_GRAPH, "queries"),
+    files: Iterable[Path] = (),
 ) -> str:
-    """Return a digest of the input files of a project and of the tool itself: equal inputs, equal output."""
+    """Return a digest of the input files of a project and of the tool itself: equal inputs, equal output.
+
+    `files` are further ones beside those in `folders`.
+    """
     running = hashlib.sha256(tool_digest().encode())
     roots: list[tuple[Path, Path]] = []
     for folder in folders:
         roots += [(project.root, path) for path in sorted((project.root / folder).rglob("*"))]
-    roots.append((project.root, project.root / project.settings_path))
+    roots += [(project.root, path) for path in (*files, project.root / project.settings_path)]
     for article, path in sorted((texts or {}).items()):
         running.update(f"text {article}\n".encode())
         roots.append((path.parent, path))

@@ -295,7 +295,10 @@ def holds(sparql: str, keywords: frozenset[str]) -> bool:
     (False, True)
     """
     text = sparql.upper()
-    return any(word in text for word in keywords) and any(token.upper() in keywords for token in tokens(sparql))
+    for word in keywords:
+        if word in text:
+            return any(token.upper() in keywords for token in tokens(sparql))
+    return False
 
 
 _FROM = frozenset({"FROM"})

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyoxigraph as ox
@@ -24,7 +25,7 @@ from kgbuild.project import Project
 from kgbuild.source import Source
 from kgbuild.sources import Sources
 from kgbuild.store import OxigraphStore, QuerySyntaxError, Solutions, Store, tokens
-from kgbuild.terms import DCTERMS, KGB, NP, OA, RDFS, SH, SSSOM, compress
+from kgbuild.terms import DCTERMS, KGB, NP, OA, RDFS, SH, SSSOM, XSD, compress
 from kgbuild.trust import INTRODUCES, PARTS, Description, Laws, implicit
 
 if TYPE_CHECKING:
@@ -459,12 +460,22 @@ def _as_written(ntriples: str) -> rdflib.Graph:
     """Read triples with literals as they are written: rdflib would make `"01"^^xsd:integer` a `"1"`."""
     import rdflib
 
-    usual = rdflib.NORMALIZE_LITERALS
-    rdflib.NORMALIZE_LITERALS = False
-    try:
-        return rdflib.Graph().parse(data=ntriples, format="nt")
-    finally:
-        rdflib.NORMALIZE_LITERALS = usual
+    graph, string = rdflib.Graph(), XSD + "string"
+
+    @cache
+    def term(node: ox.NamedNode | ox.BlankNode | ox.Literal) -> rdflib.term.Node:
+        if isinstance(node, ox.NamedNode):
+            return rdflib.URIRef(node.value)
+        if isinstance(node, ox.BlankNode):
+            return rdflib.BNode(node.value)
+        datatype = node.datatype.value
+        if node.language or datatype == string:
+            return rdflib.Literal(node.value, lang=node.language)
+        return rdflib.Literal(node.value, datatype=rdflib.URIRef(datatype), normalize=False)
+
+    for triple in ox.parse(ntriples, ox.RdfFormat.N_TRIPLES, lenient=True):
+        graph.add((term(triple.subject), term(triple.predicate), term(triple.object)))
+    return graph
 
 
 @dataclass(frozen=True, slots=True)

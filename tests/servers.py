@@ -21,17 +21,21 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from kgbuild.building import build
+from kgbuild.project import load_project
+from kgbuild.site.documents import document_files
 
 ROOT = Path(__file__).parents[1]
 T = TypeVar("T")
-PARTS = ("data", "ontology", "queries")
 
 
 def copy_project(folder: Path) -> Path:
     """Copy the article's project, so that a test may build and change it."""
-    for name in PARTS:
+    for name in ("data", "ontology", "queries"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    for path in (ROOT / "pyproject.toml", *document_files(load_project(ROOT))):
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
     return folder
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pyoxigraph as ox
 import pytest
 
+from kgbuild.building import check
 from kgbuild.codes import CODES, page_of, severity_of, title_of
-from kgbuild.compilation import compile_project
 from kgbuild.diagnostics import Diagnostic, FindingsError, Report
 from kgbuild.reporting import Lines, as_text, render
 from kgbuild.site.links import check_links
@@ -27,8 +27,6 @@ from kgbuild.verification import verify
 BROKEN = Path(__file__).parent / "broken"
 CASES = sorted(path.name for path in BROKEN.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")))
 NO_CASE = {
-    "KG601": "the site is made by the tool, so no source is at fault; see `site_findings`",
-    "KG602": "the site is made by the tool, so no source is at fault; see `site_findings`",
     **dict.fromkeys(("KG801", "KG802", "KG803", "KG804", "KG805"), "told of published files; see `published_findings`"),
 }
 _OWN = {"REMOVE", "LINKS", "expected.txt"}
@@ -55,10 +53,9 @@ def words(path: Path) -> list[str]:
 
 
 def findings(root: Path) -> list[Diagnostic]:
-    """Return all that is found in a project: by the compiler and, where it passes, by the queries' answers."""
+    """Return all that is found in a project: by a check and, where it passes, by the queries' answers."""
     try:
-        found = compile_project(root).report.sorted()
-        return found + run_queries(root).report.sorted()
+        return Report([*check(root).report, *run_queries(root).report]).sorted()
     except FindingsError as error:
         return error.report.sorted()
 

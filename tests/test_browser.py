@@ -18,7 +18,7 @@ PAGES = (
     "claim/magnesium-rls/c043.html", "article/index.html", "article/magnesium-rls.html", "dataset/index.html",
     "dataset/studies.html", "evidence.html", "contradictions.html", "graph.html", "browse/index.html",
     "browse/certainty-possible.html", "query/index.html", "query/foods-by-magnesium.html", "query/publish-view.html",
-    "ns.html", "report.html", "downloads.html", "about.html", "404.html",
+    "ns.html", "report.html", "downloads.html", "about.html", "document/results.html", "404.html",
 )  # fmt: skip
 """One page of each kind; the search and the workbench have tests of their own."""
 WIDTHS = (1280, 390)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import GOOD
+from servers import copy_project
 
 from kgbuild import building
 from kgbuild.building import build, check, open_store
@@ -23,18 +24,10 @@ from kgbuild.store import OxigraphStore, Solutions
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, project_root: Path) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a copy of the article's project once."""
-    root = copy(project_root, tmp_path_factory.mktemp("made") / "project")
+    root = copy_project(tmp_path_factory.mktemp("made") / "project")
     assert build(root).written
-    return root
-
-
-def copy(project: Path, root: Path) -> Path:
-    root.mkdir(parents=True)
-    for name in ("ontology", "data", "queries"):
-        shutil.copytree(project / name, root / name)
-    shutil.copy(project / "pyproject.toml", root)
     return root
 
 
@@ -81,10 +74,8 @@ def test_the_sums_fit_every_file(made: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", ["0", "4711"])
-def test_the_same_sources_give_the_same_bytes_anywhere(
-    made: Path, tmp_path: Path, project_root: Path, seed: str
-) -> None:
-    root = copy(project_root, tmp_path / f"elsewhere with spaces {seed}")
+def test_the_same_sources_give_the_same_bytes_anywhere(made: Path, tmp_path: Path, seed: str) -> None:
+    root = copy_project(tmp_path / f"elsewhere with spaces {seed}")
     environment = os.environ | {"PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C"}
     subprocess.run(
         [sys.executable, "-m", "kgbuild", "-C", root, "build"], check=True, env=environment, capture_output=True
@@ -231,8 +222,8 @@ def test_two_builds_at_once_are_refused(made: Path, tmp_path: Path) -> None:
         os.close(handle)
 
 
-def test_a_check_writes_nothing(project_root: Path, tmp_path: Path) -> None:
-    root = copy(project_root, tmp_path / "checked")
+def test_a_check_writes_nothing(tmp_path: Path) -> None:
+    root = copy_project(tmp_path / "checked")
     before = sorted(path for path in root.rglob("*"))
     assert check(root).figures.pages > 200
     assert sorted(path for path in root.rglob("*")) == before

@@ -21,9 +21,9 @@ import pyoxigraph as ox
 import pytest
 import rdflib
 import yaml
+from servers import built_project
 
 import kgbuild
-from kgbuild.building import build
 from kgbuild.compilation import Compilation
 from kgbuild.diagnostics import UsageError
 from kgbuild.editions import registry
@@ -55,13 +55,7 @@ def material(compilation: Compilation) -> Material:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a copy of the article's project once."""
-    root = tmp_path_factory.mktemp("editions") / "project"
-    root.mkdir()
-    for name in ("ontology", "data", "queries"):
-        shutil.copytree(ROOT / name, root / name)
-    shutil.copy(ROOT / "pyproject.toml", root)
-    build(root)
-    return root / "build/site"
+    return built_project(tmp_path_factory.mktemp("editions")) / "build/site"
 
 
 def data(material: Material, name: str) -> bytes:

@@ -6,7 +6,6 @@ import csv
 import gzip
 import http.server
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
+from servers import copy_project
 
 import kgbuild
 from kgbuild.compilation import Compilation
@@ -157,10 +157,7 @@ def test_a_recording_is_what_an_endpoint_with_the_extract_answers(
     name: str, queries: dict[str, Query], tmp_path: Path
 ) -> None:
     """Asked over HTTP, an endpoint filled with the reference data gives the recording and the expected answer."""
-    root = tmp_path / "project"
-    for folder in ("data", "ontology", "queries"):
-        shutil.copytree(ROOT / folder, root / folder)
-    shutil.copy(ROOT / "pyproject.toml", root)
+    root = copy_project(tmp_path / "project")
     with endpoint(EXTRACTS[name]()) as (address, asked):
         live = run(root, "query", name, "--allow-service", "--param", f"endpoint={address}", "--format", "tsv")
         assert live.returncode == 0, live.stderr

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from servers import copy_project
 
 from kgbuild.compilation import compile_project
 from kgbuild.store import Solutions
@@ -38,9 +38,7 @@ namespace: molecular_function
 
 
 def prepared(folder: Path, release: Path, *names: Path) -> Path:
-    for part in ("data", "ontology", "queries"):
-        shutil.copytree(ROOT / part, folder / part)
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    copy_project(folder)
     subprocess.run([sys.executable, str(RECIPE), str(release), str(folder), *map(str, names)], check=True)
     return folder
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "kgbuild"
-HEAVY = {"rdflib", "pyshacl", "pyoxigraph", "jinja2", "yaml", "rich", "pandas", "shacl"}
+HEAVY = {"rdflib", "pyshacl", "pyoxigraph", "jinja2", "yaml", "rich", "pandas", "shacl", "markdown_it"}
 
 
 def modules() -> dict[str, Path]:

@@ -81,12 +81,12 @@ def test_a_claim_is_shown_with_certainty_and_polarity(visit: Visit, compilation:
 
 def test_the_page_of_results_reads_its_address(anywhere: Visit) -> None:
     page = anywhere.open("search/index.html?q=magnesum")
-    expect(page.locator("#results li").first).to_contain_text("magnesium")
-    assert page.locator("#results li").count() > 20
+    expect(page.locator("#_results li").first).to_contain_text("magnesium")
+    assert page.locator("#_results li").count() > 20
     expect(page.locator("#_words")).to_have_value("magnesum")
     page.fill("#_words", "xyzzyq")
     page.keyboard.press("Enter")
-    expect(page.locator("#results [role=status]")).to_have_text("Nothing found for “xyzzyq”")
+    expect(page.locator("#_results [role=status]")).to_have_text("Nothing found for “xyzzyq”")
 
 
 def test_the_last_line_leads_to_all_results(visit: Visit) -> None:
@@ -123,9 +123,9 @@ def test_hostile_names_stay_text(browser: Browser, site: Path) -> None:
         visit = Visit(context.new_page(), root)
         visit.watch()
         page = visit.open("search/index.html?q=alert")
-        expect(page.locator("#results li")).to_contain_text(HOSTILE)
+        expect(page.locator("#_results li")).to_contain_text(HOSTILE)
         assert "Negated" in options(page, "alert")[0]
-        assert page.locator("#results img, #results script, header img, header script").count() == 0
+        assert page.locator("#_results img, #_results script, header img, header script").count() == 0
         context.close()
     assert (visit.outside, visit.complaints) == ([], [])
 
@@ -171,8 +171,8 @@ def test_a_large_site_is_searched_in_parts_over_http(parted: Path, browser: Brow
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile("/claim/magnesium-rls/"))
         page = visit.open("search/index.html?q=magnesium")
-        expect(page.locator("#results [role=status]")).to_contain_text("found for")
-        assert page.locator("#results li").count() > 20
+        expect(page.locator("#_results [role=status]")).to_contain_text("found for")
+        assert page.locator("#_results li").count() > 20
 
 
 def test_a_large_site_is_searched_from_disk_too(parted: Path, browser: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import re
 import shutil
@@ -489,6 +490,89 @@ def test_what_follows_a_request_is_never_taken_for_another(server: Server) -> No
                 client.sendall(b"GET /id/magnesium.ttl " + closing)
                 assert b"magnesium" in read_answer(client)
                 assert client.recv(1) == b""
+
+
+# Queries that differ from one before in their text alone go a shorter way, to the same answers
+
+SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
+LARGE = "SELECT * { ?s ?p ?o . ?o ?q ?r } LIMIT 3000"
+
+
+def test_a_query_with_known_headers_is_answered_like_any_other(built: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    asked = [
+        "SELECT ?s { ?s a kgb:Claim } ORDER BY ?s LIMIT 3",
+        'SELECT ("é + % & = \u200d" AS ?x) {}',
+        "ASK {}",
+        "CONSTRUCT { ?s a ?o } WHERE { ?s a ?o } ORDER BY ?s LIMIT 5",
+        LARGE,
+        "SELECT * { broken",
+        "SELECT * { SERVICE <http://a/> { ?s ?p ?o } }",
+        "SELECT (STRLEN(STR(NOW())) > 5 AS ?n) {}",
+        "ASK {} #" + "x" * 9000,
+        SLOW,
+    ]
+    with serving(built, "--access-log", str(log), "--timeout", "0.6") as server:
+        assert server.query("SELECT (1 AS ?first) {}").status == 200
+        ways = [
+            [server.query(query) for query in asked],
+            [answer_apart(server, query, number) for number, query in enumerate(asked)],
+        ]
+        metrics = server.ask("-/metrics").text
+    for query, short, usual in zip(asked, *ways, strict=True):
+        assert (short.status, heads(short)) == (usual.status, heads(usual)), query
+        assert short.body == usual.body
+    assert [answer.status for answer in ways[0]] == [200, 200, 200, 406, 200, 400, 403, 200, 200, 504]
+    assert len(ways[0][4].body) > 256 << 10
+    assert 'outcome="time"} 2.0' in metrics, "a query that takes too long is asked once each way"
+    assert len(log.read_text().splitlines()) == 2 * len(asked) + 2
+
+
+def answer_apart(server: Server, query: str, number: int) -> Answer:
+    """Ask with headers that no request had before."""
+    path = "sparql?" + urlencode({"query": query})
+    return server.ask(path, accept="application/sparql-results+json", x_number=str(number))
+
+
+@pytest.mark.parametrize("odd", ["%", "%zz", "%ff", "a&query=ASK", "a b", "a#b", 'a"b', "%00"])
+def test_an_odd_query_with_known_headers_is_refused_like_any_other(server: Server, odd: str) -> None:
+    answers = []
+    for more in (b"", b"", b"X-Odd: " + quote(odd).encode() + b"\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            for query in ("ASK%7B%7D", odd):
+                client.sendall(b"GET /sparql?query=" + query.encode() + b" HTTP/1.1\r\nHost: odd\r\n" + more + b"\r\n")
+                data = client.recv(100_000)
+        answers.append(re.sub(rb"date: [^\r]*\r\n", b"", data))
+    assert answers[0].startswith(b"HTTP/1.1 4")
+    assert answers == answers[:1] * 3
+
+
+def test_queries_that_come_together_are_answered_in_turn(server: Server) -> None:
+    numbers = itertools.count()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        for many in (1, 1, 2, 1, 3, 1):
+            wanted = [next(numbers) for _ in range(many)]
+            for number in wanted:
+                client.sendall(
+                    f"GET /sparql?query=SELECT({number}AS?n){{}} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+                    .replace(b"{}", b"%7B%7D")
+                )  # fmt: skip
+            for number in wanted:
+                body = json.loads(read_answer(client))
+                assert body["results"]["bindings"][0]["n"]["value"] == str(number)
+
+
+def test_a_stop_lets_a_query_with_known_headers_end(built: Path) -> None:
+    with serving(built, "--timeout", "1.5") as server:
+        connection = server.connect()
+        for query in ("ASK {}", SLOW):
+            connection.request("GET", "/sparql?" + urlencode({"query": query}))
+            if query == "ASK {}":
+                connection.getresponse().read()
+        time.sleep(0.3)
+        assert server.stop() in {0, -15}
+        assert connection.getresponse().status == 504
+        connection.close()
 
 
 def read_answer(client: socket.socket) -> bytes:

@@ -125,7 +125,8 @@ def test_queries_go_to_the_store(remote: Server) -> None:
 
 
 def test_pages_and_linked_data_are_those_of_the_build(remote: Server, server: Server) -> None:
-    for path in ("id/magnesium.html", "claim/magnesium-rls/c018.html", "query/foods.html", "query/foods.csv"):
+    paths = ("id/magnesium.html", "claim/magnesium-rls/c018.html", "document/results.html", "query/foods.html")
+    for path in (*paths, "query/foods.csv"):
         mine, theirs = (re.sub(r"[\d,.]+ (kB|MB|bytes)", "", item.ask(path).text) for item in (remote, server))
         assert mine == theirs, path
     assert remote.ask("id/magnesium", accept="text/turtle").status == 303

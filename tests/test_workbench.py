@@ -243,7 +243,7 @@ def test_the_pages_are_accessible_and_fit_the_screen(browser: Browser, site: Pat
         expect(page.locator("[role=option]").first).to_be_visible()
         assert_fits(page)
         visit.open("search/index.html?q=magnesium")
-        expect(page.locator("#results li").first).to_be_visible()
+        expect(page.locator("#_results li").first).to_be_visible()
         assert_fits(page)
     context.close()
 

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -19,18 +20,20 @@ from kgbuild.diagnostics import KgbuildError
 from kgbuild.project import Project
 from kgbuild.server import api, graphs, pages, watching
 from kgbuild.server.cache import Cache
-from kgbuild.server.connections import CYCLE, KEY, Memory, Ready, deliver, head_of
+from kgbuild.server.connections import CYCLE, KEY, Asked, Memory, Ready, deliver, head_of
 from kgbuild.server.jobs import Job, Reply
+from kgbuild.server.negotiation import Syntax
 from kgbuild.server.ondemand import OnDemand
 from kgbuild.server.operations import AccessLog, Metrics
+from kgbuild.server.plain import Plan, Plans
 from kgbuild.server.pool import GoneError, Pool
 from kgbuild.server.remote import Remote
-from kgbuild.server.replies import problem
+from kgbuild.server.replies import Whole, problem
 from kgbuild.server.resources import Resources
 from kgbuild.server.services import Services
 from kgbuild.server.settings import MEGABYTE, Settings
 from kgbuild.server.snapshots import Snapshot, current_mark
-from kgbuild.server.sparql import METHODS, Endpoint, Kept, RefusedError, refused
+from kgbuild.server.sparql import METHODS, Endpoint, Kept, Question, RefusedError, job_of, refused
 from kgbuild.server.turns import Turns
 
 if TYPE_CHECKING:
@@ -118,7 +121,8 @@ class Application:
         self.turns = remote.turns if remote else new_turns(settings)
         self.files: Cache[bytes] = Cache(64 * MEGABYTE)
         self.answers: Cache[Kept] = Cache(64 * MEGABYTE)
-        self.memory = Memory(Cache(64 * MEGABYTE), self.note, apart=bool(settings.trusted))
+        self.plans = Plans(f"{self.prefix}sparql", settings.limits.url)
+        self.memory = Memory(Cache(64 * MEGABYTE), self.note, self.shortly, apart=bool(settings.trusted))
         self.metrics = Metrics(self)
         self.log = AccessLog(settings.access_log)
         self.current: Serving | None = None
@@ -269,13 +273,14 @@ class Application:
         outcome: Outcome,
     ) -> None:
         """Send an answer: whole where it is, else part by part."""
+        cycle = scope.pop(CYCLE, None)
         body = getattr(response, "body", None)
-        if isinstance(body, bytes) and CYCLE in scope:
-            head = head_of(response.raw_headers) + _EVERY_HEAD
+        if isinstance(body, bytes) and cycle is not None:
+            head = _head(response)
             if serving is self.current:
                 self._keep(scope, path, response, head, body)
             outcome.status, outcome.size = response.status_code, len(body)
-            await deliver(scope[CYCLE], response.status_code, head, body)
+            await deliver(cycle, response.status_code, head, body)
             return
 
         async def sending(message: Message) -> None:
@@ -293,7 +298,7 @@ class Application:
         key: tuple[str, bytes] | None = scope.get(KEY)
         if key is None or scope["method"] != "GET" or scope["http_version"] != "1.1" or self.watch is not None:
             return
-        if response.status_code != 200 or len(body) > _SMALL or not _has_tag(response):
+        if response.status_code != 200 or len(body) > _SMALL or not getattr(response, "tagged", False):
             return
         if not any(name in _FRAMING for name, _ in scope["headers"]):
             client = scope["client"][0] if scope["client"] else ""
@@ -365,7 +370,34 @@ class Application:
             raise RefusedError(405, "queries are asked with GET or POST", {"Allow": METHODS})
         if request.method in {"GET", "HEAD"} and not request.scope["query_string"]:
             return pages.endpoint(request, f"{self.address}sparql", serving.snapshot)
-        return await serving.endpoint.respond(request)
+        return await serving.endpoint.respond(request, partial(self._learn, request.scope))
+
+    def _learn(self, scope: Scope, table: Syntax | None, graph: Syntax | None) -> None:
+        """Keep what the headers of a query say, where a client is known by its address and answers are kept."""
+        key: tuple[str, bytes] | None = scope.get(KEY)
+        if key is not None and self.watch is None and not self.memory.apart:
+            self.plans.learn(scope, key[1], table, graph)
+
+    def shortly(self, key: tuple[str, bytes], client: str) -> Asked | None:
+        """Return what asks for the answer to a query whose headers are known, or None."""
+        found = self.plans.find(key[1])
+        return None if found is None else self._shortly(key, client, *found)
+
+    async def _shortly(
+        self, key: tuple[str, bytes], client: str, sparql: str, plan: Plan
+    ) -> tuple[Ready | None, object]:
+        serving = self.current
+        if serving is None:
+            return None, None
+        question = Question(sparql)
+        found = reply, tag = await serving.endpoint.find(job_of(question, plan.table, plan.graph), client)
+        if reply.status != "ok" or not tag or len(reply.body) > _SMALL:
+            return None, found
+        head = _head(serving.endpoint.tell(plan.request, question, plan.table, reply, tag))
+        ready = Ready(head, reply.body, "sparql", client, len(key[1]) + len(head) + len(reply.body))
+        if serving is self.current:
+            self.memory.kept.put(key, ready)
+        return ready, None
 
     async def _operations(self, request: Request, path: str) -> Response:
         if path == "-/health":
@@ -404,8 +436,9 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _has_tag(response: Response) -> bool:
-    return any(name == b"etag" for name, _ in response.raw_headers)
+def _head(response: Response) -> bytes:
+    head = response.head if isinstance(response, Whole) else head_of(response.raw_headers)
+    return head + _EVERY_HEAD
 
 
 def _options(path: str) -> Response:

@@ -1,16 +1,18 @@
 """One connection: what a client sends is bounded in size and time, and so is the time it takes to read an answer.
 
-A request that comes again, byte for byte, is answered with what was kept under its bytes, and is not read at all.
+A request that comes again, byte for byte, is answered with what was kept under its bytes, and is not read at all. One
+that can be answered `shortly` is not read as a whole either.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -24,6 +26,10 @@ CYCLE: Final = "kgbuild.cycle"
 """Where the scope of a request holds the exchange it belongs to."""
 KEY: Final = "kgbuild.key"
 """Where the scope of a request holds what its answer may be kept under, if its bytes came at once and alone."""
+FOUND: Final = "kgbuild.found"
+"""Where the scope of a request holds what was found before it was read."""
+Asked = Coroutine[Any, Any, tuple["Ready | None", object]]
+"""What asks for an answer: gives one that is ready to send, and what was found, where it is to be told otherwise."""
 
 
 class _TooLongError(Exception):
@@ -50,6 +56,8 @@ class Memory:
 
     kept: Cache[Ready]
     note: Callable[[str, str, str, int, int, float], None]
+    shortly: Callable[[tuple[str, bytes], str], Asked | None]
+    """Gives what asks for the answer to a request, if that can be had without reading it whole."""
     apart: bool = False
 
     def key(self, request: bytes, client: tuple[str, int] | None) -> tuple[str, bytes]:
@@ -98,6 +106,8 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
         waiting: asyncio.TimerHandle | None = None
         writing: asyncio.TimerHandle | None = None
         working: asyncio.Task[None] | None = None
+        asking = ending = False
+        held = b""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -112,21 +122,66 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
                 self.working.cancel()
 
         def data_received(self, data: bytes) -> None:
-            free = not self.reading and (self.cycle is None or self.cycle.response_complete)
+            if self.asking:
+                self.held += data
+                self.flow.pause_reading()
+                return
             key = memory.key(data, self.client)
-            if free and not self.flow.write_paused and not self.transport.is_closing():
+            if self._is_free() and not self.flow.write_paused and not self.transport.is_closing():
                 ready = memory.kept.get(key)
                 if ready is not None:
-                    self._answer(ready)
+                    self._answer(ready, perf_counter())
                     return
-            begun = self.begun
-            super().data_received(data)
+                asked = memory.shortly(key, self.client[0] if self.client else "")
+                if asked is not None:
+                    self._ask(key, asked)
+                    return
+            self._read(key)
+
+        def _is_free(self) -> bool:
+            return not self.reading and (self.cycle is None or self.cycle.response_complete)
+
+        def _read(self, key: tuple[str, bytes], found: object = None) -> None:
+            """Read what has come."""
+            free, begun = self._is_free(), self.begun
+            super().data_received(key[1])
             if free and self.begun == begun + 1 and not self.reading:
                 self.scope[KEY] = key  # type: ignore[typeddict-unknown-key]
+                self.scope[FOUND] = found  # type: ignore[typeddict-unknown-key]
 
-        def _answer(self, ready: Ready) -> None:
-            """Send what is kept."""
-            started = perf_counter()
+        def _ask(self, key: tuple[str, bytes], asked: Asked) -> None:
+            """Ask for the answer to a request that is not read whole; what comes meanwhile waits."""
+            self.asking = True
+            self._heard()
+            self._unset_keepalive_if_required()
+            self._start(self._ask_shortly(key, asked))
+
+        async def _ask_shortly(self, key: tuple[str, bytes], asked: Asked) -> None:
+            started, ready, found = perf_counter(), None, None
+            try:
+                ready, found = await asked
+            except Exception:  # noqa: BLE001  # any fault of ours: the usual way meets it again and says so
+                traceback.print_exc()
+            self.asking = False
+            if self.transport.is_closing():
+                return
+            if ready is None:
+                self._read(key, found)
+            else:
+                self._answer(ready, started)
+            if self.ending:
+                self.shutdown()
+            elif self.held:
+                data, self.held = self.held, b""
+                self.data_received(data)
+
+        def shutdown(self) -> None:
+            self.ending = True
+            if not self.asking:
+                super().shutdown()
+
+        def _answer(self, ready: Ready, started: float) -> None:
+            """Send a whole answer."""
             self._unset_keepalive_if_required()
             self._heard()
             first = head_of(self.server_state.default_headers)
@@ -136,7 +191,10 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
             memory.note(client, "GET", ready.path, 200, len(ready.body), perf_counter() - started)
 
         def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-            self.working = self.loop.create_task(cycle.run_asgi(app))
+            self._start(cycle.run_asgi(app))
+
+        def _start(self, work: Coroutine[Any, Any, None]) -> None:
+            self.working = self.loop.create_task(work)
             self.working.add_done_callback(self.tasks.discard)
             self.tasks.add(self.working)
 

@@ -12,6 +12,7 @@ from kgbuild.formats import Resources
 from kgbuild.ontology import read_ontology
 from kgbuild.project import Project
 from kgbuild.queries import read_queries, run, write
+from kgbuild.site.documents import Document, read_documents
 from kgbuild.site.plan import RESOURCE_FORMATS, QueryPage, SiteInput, answer_formats, plan_site
 from kgbuild.site.scripts import has_workbench, web_files, web_parts
 from kgbuild.store import OxigraphStore
@@ -29,7 +30,8 @@ def gather(project: Project, nquads: bytes, folder: Path) -> None:
     OxigraphStore.write(folder / "store", dump)
     store = OxigraphStore.of(nquads)
     views = Views(store, project.base, project.prefixes, project.fallback)
-    files = dict(_pages(project, store, views, nquads)) | dict(_resources(project, views, nquads))
+    documents = read_documents(project, Report())
+    files = dict(_pages(project, store, views, nquads, documents)) | dict(_resources(project, views, nquads))
     files |= {path: write() for path, write in web_parts(nquads.count(b"\n"), nquads)}
     for path, data in files.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +41,9 @@ def gather(project: Project, nquads: bytes, folder: Path) -> None:
     (folder / "report.json").write_text(json.dumps({"output": hashlib.sha256(nquads + sums).hexdigest()}), "ascii")
 
 
-def _pages(project: Project, store: OxigraphStore, views: Views, nquads: bytes) -> Iterator[tuple[str, bytes]]:
+def _pages(
+    project: Project, store: OxigraphStore, views: Views, nquads: bytes, documents: tuple[Document, ...]
+) -> Iterator[tuple[str, bytes]]:
     report = Report()
     answers = [(query, run(query, store, project.prefixes, report)) for query in read_queries(project, report)]
     asked = tuple(QueryPage.of(query, answer, project.prefixes) for query, answer in answers if answer is not None)
@@ -55,6 +59,7 @@ def _pages(project: Project, store: OxigraphStore, views: Views, nquads: bytes) 
         formats=RESOURCE_FORMATS,
         scripts=bool(web_files()),
         workbench=has_workbench(nquads.count(b"\n")),
+        documents=documents,
     )
     yield from ((page.path, page.content) for page in plan_site(given))
     for page in asked:

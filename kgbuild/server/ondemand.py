@@ -252,6 +252,7 @@ def site_given(project: Project, snapshot: Snapshot) -> SiteInput:
     from kgbuild.diagnostics import Report
     from kgbuild.ontology import read_ontology
     from kgbuild.reporting import from_json
+    from kgbuild.site.documents import Document as Written
     from kgbuild.site.plan import RESOURCE_FORMATS, SiteInput
     from kgbuild.site.scripts import web_files
     from kgbuild.store import OxigraphStore
@@ -274,6 +275,7 @@ def site_given(project: Project, snapshot: Snapshot) -> SiteInput:
         workbench="workbench/index.html" in snapshot.sums,
         sparse=document.get("sparse") is True,
         served=True,
+        documents=tuple(Written(name, title) for name, title in document.get("documents", {}).items()),
     )
 
 

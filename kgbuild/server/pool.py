@@ -28,6 +28,8 @@ AHEAD = 3
 """Queries that a worker may have beside the one it is at, if it answered the one before at once."""
 ALLOCATOR = "glibc.malloc.tcache_count=2000"
 """What glibc is told in a worker: keep freed pieces at hand, for each query takes and frees thousands of one size."""
+_STAGES = 3
+"""What becomes of a job: it is slow, it is long, it has had its time."""
 _RECALLED = Reply("recalled")
 _TOO_MUCH = Reply("memory", message="the query needs more memory than one query may take")
 
@@ -48,6 +50,7 @@ class Worker(asyncio.Protocol):
         self.runs: deque[Run] = deque()
         self.ended: Callable[[Worker], None] = _nothing
         self.number = 0
+        self.outgoing: list[bytes] = []
         self.alive = True
         self.quick = False
 
@@ -109,10 +112,20 @@ class Worker(asyncio.Protocol):
         """Give a job, or recall those that are not begun."""
         self.number += 1
         run.number = self.number
-        self.transport.write(pack_job(job, self.number) if job else pack_recall(self.number))
+        self._send(pack_job(job, self.number) if job else pack_recall(self.number))
         self.runs.append(run)
         if len(self.runs) == 1:
             run.begin()
+
+    def _send(self, message: bytes) -> None:
+        """Send a message, together with those that follow at once: to wake a process is what costs."""
+        if not self.outgoing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self.outgoing.append(message)
+
+    def _flush(self) -> None:
+        messages, self.outgoing = self.outgoing, []
+        self.transport.write(b"".join(messages))
 
     def takes_ahead(self, client: str | None) -> bool:
         """Tell whether it may be given a query ahead; of a client named only behind one of that client."""
@@ -157,22 +170,21 @@ class Run:
         self.number = 0
         self.alone = turn is None
         self.is_slow = False
-        self.stages: list[tuple[float, Callable[[], None]]] = []
+        self.stage = 0
         self.timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Note that the worker has come to the job."""
-        seconds = self.pool.limits.seconds
-        self.stages = [(seconds, self._end), (LONG_AFTER, self._lengthen), (QUICK, self._slow)]
         self._wait(0.0)
 
     def _wait(self, passed: float) -> None:
-        after, step = self.stages.pop()
-        self.timer = self.loop.call_later(after - passed, self._step, after, step)
+        after = (QUICK, LONG_AFTER, self.pool.limits.seconds)[self.stage]
+        self.timer = self.loop.call_later(after - passed, self._step, after)
 
-    def _step(self, passed: float, step: Callable[[], None]) -> None:
-        step()
-        if self.stages and self.worker.alive:
+    def _step(self, passed: float) -> None:
+        (self._slow, self._lengthen, self._end)[self.stage]()
+        self.stage += 1
+        if self.stage < _STAGES and self.worker.alive:
             self._wait(passed)
 
     def _slow(self) -> None:
@@ -195,18 +207,20 @@ class Run:
     def leave(self) -> None:
         """Note that nobody waits any more."""
         self.alone = True
-        if self.timer is not None and len(self.stages) == 0:
+        if self.stage == _STAGES - 1:
             self.worker.kill()
 
     def done(self, reply: Reply) -> None:
         """Take the reply; the worker is free again."""
+        quick = self.turn is not None and self.timer is not None and self.stage == 0
         if self.timer is not None:
             self.timer.cancel()
+            self.timer = None
         if self.is_slow:
             self.loop.call_later(CALM, self.pool.turns.calm)
         if self.turn is not None:
             self.turn.release()
-        self.pool.take_back(self.worker, quick=self.turn is not None and len(self.stages) == 2)
+        self.pool.take_back(self.worker, quick=quick)
         self._answer(reply)
 
     def _answer(self, reply: Reply) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -60,13 +61,21 @@ def content_type(media_type: str) -> str:
 
 
 class Whole(Response):
-    """An answer whose headers are all given."""
+    """An answer whose headers are all given, and spelt at once; raise `ValueError` where one would begin a line."""
 
     def __init__(self, body: bytes, headers: Mapping[str, str], status: int = 200) -> None:
         self.status_code, self.body, self.background = status, body, None
-        self.raw_headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-        ]
+        self.tagged = "ETag" in headers
+        head = "".join([f"{name.lower()}: {value}\r\n" for name, value in headers.items()])
+        if head.count("\n") != len(headers) or head.count("\r") != len(headers):
+            raise ValueError("a header may hold no line break")
+        self.head = head.encode("latin-1")
+
+    @cached_property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:  # type: ignore[override]  # made where it is asked for
+        """Return the headers one by one."""
+        pairs = (line.partition(b": ") for line in self.head.splitlines())
+        return [(name, value) for name, _, value in pairs]
 
 
 def answer(

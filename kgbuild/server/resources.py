@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import quote
 
 import pyoxigraph as ox
@@ -24,6 +24,7 @@ from kgbuild.site.hosting import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
 THINGS: Final = ("id/", "claim/", "article/", "dataset/")
 _LARGE: Final = 2 << 20
@@ -38,6 +39,19 @@ class Document:
 
     stem: str
     syntaxes: tuple[Syntax, ...]
+
+
+class _FileAnswer(FileResponse):
+    """A file, or ranges of it, open from the first: a build that goes away takes the name, not the file."""
+
+    def __init__(self, file: BinaryIO, headers: Mapping[str, str]) -> None:
+        super().__init__(f"/dev/fd/{file.fileno()}", headers=headers)
+        self.file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self.file:
+            await super().__call__(scope, receive, send)
 
 
 class Resources:
@@ -158,7 +172,7 @@ class Resources:
         kept = {**headers, "ETag": tag, "Cache-Control": "public, max-age=60"}
         if is_known(request, tag):
             return Response(status_code=304, headers=kept)
-        return FileResponse(self.snapshot.place(path), headers={**kept, "Content-Type": content_type(media)})
+        return _FileAnswer(self.snapshot.open_file(path), {**kept, "Content-Type": content_type(media)})
 
     def _load(self, path: str) -> bytes:
         key = (self.snapshot.digest, path)

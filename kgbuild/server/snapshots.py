@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kgbuild.diagnostics import Report, UnreadableError
 from kgbuild.project import Project
@@ -76,10 +76,9 @@ class Snapshot:
         """Return the size of a file of the site in bytes."""
         return os.stat(f"site/{path}", dir_fd=self.folder).st_size
 
-    def place(self, path: str) -> str:
-        """Return a path by which a file of the site can be opened, of this build where the system can name it."""
-        held = Path(f"/proc/self/fd/{self.folder}")
-        return str((held if held.exists() else self.build) / "site" / path)
+    def open_file(self, path: str) -> BinaryIO:
+        """Open a file of the site."""
+        return open(os.open(f"site/{path}", os.O_RDONLY, dir_fd=self.folder), "rb")
 
     def close(self) -> None:
         """Let the folder go."""

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 import pyoxigraph as ox
 
 from kgbuild.server.cache import Cache
+from kgbuild.server.connections import FOUND
 from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, TABLES, Syntax, by_extension, choose
 from kgbuild.server.replies import answer, problem
@@ -39,6 +40,7 @@ _CHANGING: Final = frozenset({"NOW", "RAND", "UUID", "STRUUID", "BNODE"})
 _MOST_FIELDS: Final = 200
 
 Ask = Callable[[Job, str], Awaitable[Reply]]
+Learn = Callable[[Syntax | None, Syntax | None], None]
 
 
 class RefusedError(Exception):
@@ -131,15 +133,17 @@ def _fields(data: bytes) -> list[tuple[str, str]]:
     if len(parts) > _MOST_FIELDS:
         raise RefusedError(400, f"a request may hold {_MOST_FIELDS} fields")
     try:
-        return [(_decoded(name), _decoded(value)) for name, _, value in parts]
+        return [(decoded(name), decoded(value)) for name, _, value in parts]
     except UnicodeDecodeError:
         raise RefusedError(400, "the request is not UTF-8") from None
 
 
-def _decoded(data: bytes) -> str:
-    """Decode a name or value of a form; where all is well-formed by the decoder of mail, which differs but in its sign.
+def decoded(data: bytes) -> str:
+    """Decode a name or value of a form; raise `UnicodeDecodeError` where it is not UTF-8.
 
-    >>> _decoded(b"a+%C3%A9=%3D%2B"), _decoded(b"100%")
+    Where all is well-formed the decoder of mail does it, which differs but in its sign.
+
+    >>> decoded(b"a+%C3%A9=%3D%2B"), decoded(b"100%")
     ('a é==+', '100%')
     """
     data = data.replace(b"+", b" ")
@@ -182,8 +186,8 @@ class Endpoint:
         self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
         self.asked: dict[object, asyncio.Future[Reply | None]] = {}
 
-    async def respond(self, request: Request) -> Response:
-        """Answer a request of the protocol."""
+    async def respond(self, request: Request, learn: Learn | None = None) -> Response:
+        """Answer a request of the protocol; `learn` is told the formats of one that holds a query and no more."""
         question = await read_question(request, self.limit)
         if question is None:
             raise RefusedError(400, "there is no query: give it as the parameter 'query'")
@@ -195,17 +199,22 @@ class Endpoint:
         if table is None and graph is None:
             known = ", ".join(item.media_type for item in (*RESULTS, *GRAPHS))
             raise RefusedError(406, f"the formats are: {known}", {"Vary": "Accept"})
+        if learn is not None and not question.format and question.default is None:
+            learn(table, graph)
         return await self.answer(request, question, table, graph)
 
     async def answer(
         self, request: Request, question: Question, table: Syntax | None, graph: Syntax | None
     ) -> Response:
         """Answer a question in the format that suits the kind of its answer."""
-        results = "" if table is None else RESULTS[0].media_type if table is HTML else table.media_type
-        job = Job(question.text, results, graph.media_type if graph else "", question.default, question.named)
-        reply, tag = await self.find(job, client_of(request))
+        found = request.scope.get(FOUND) or await self.find(job_of(question, table, graph), client_of(request))
+        reply, tag = found
         if reply.status != "ok":
             raise refusal(reply)
+        return self.tell(request, question, table, reply, tag)
+
+    def tell(self, request: Request, question: Question, table: Syntax | None, reply: Reply, tag: str) -> Response:
+        """Spell a reply for the client."""
         headers = {"Vary": "Accept", "Kgbuild-Notice": NOTICE}
         if table is HTML and reply.media == RESULTS[0].media_type:
             from kgbuild.server.pages import answer_page
@@ -219,8 +228,8 @@ class Endpoint:
         if len(job.query) > _NORMALISED or not (job.task or is_lasting(job.query)):
             return await self.ask(job, client), ""
         text = job.query if job.task else normalise(job.query)
-        key = (self.digest, text, job.results, job.graph, job.default, job.named, job.task)
-        tag = hashlib.sha256(repr(key).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        key = f"{self.digest} {job.results} {job.graph} {job.default} {job.named} {job.task}\n{text}"
+        tag = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         kept = self.cache.get(key)
         if kept is not None:
             return kept.reply, tag
@@ -250,6 +259,12 @@ class Endpoint:
         finally:
             del self.asked[key]
             asked.set_result(reply)
+
+
+def job_of(question: Question, table: Syntax | None, graph: Syntax | None) -> Job:
+    """Return the job of a question whose answer is to have one of two formats, by its kind."""
+    results = "" if table is None else RESULTS[0].media_type if table is HTML else table.media_type
+    return Job(question.text, results, graph.media_type if graph else "", question.default, question.named)
 
 
 @dataclass(frozen=True, slots=True)

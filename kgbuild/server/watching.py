@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import Response, StreamingResponse
 
-from kgbuild.project import Project
+from kgbuild.diagnostics import KgbuildError
+from kgbuild.project import Project, load_project
 from kgbuild.server.replies import answer
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ class Watch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        seen = None
+        seen, beside = None, list[Path]()
         while True:
-            now = await asyncio.to_thread(_state, self.project.root)
+            now = await asyncio.to_thread(_state, self.project.root, beside)
             if now != seen:
-                first, seen = seen is None, now
+                first, beside = seen is None, await asyncio.to_thread(_beside, self.project.root, beside)
+                seen = await asyncio.to_thread(_state, self.project.root, beside)
                 if not first:
                     print("building …", file=sys.stderr, flush=True)
                 await self._build()
@@ -102,9 +104,19 @@ class Watch:
                     await self.changed.wait()
 
 
-def _state(root: Path) -> tuple[tuple[str, int, int], ...]:
+def _beside(root: Path, last: list[Path]) -> list[Path]:
+    """Return the documents of the project and their pictures, or those of `last` where its settings are broken."""
+    from kgbuild.site.documents import document_files
+
+    try:
+        return document_files(load_project(root))
+    except KgbuildError:
+        return last
+
+
+def _state(root: Path, beside: list[Path]) -> tuple[tuple[str, int, int], ...]:
     """Return name, time and size of every source."""
-    files = [root / "pyproject.toml", root / "kgbuild.toml"]
+    files = [root / "pyproject.toml", root / "kgbuild.toml", *beside]
     for place in _PLACES:
         files += sorted((root / place).rglob("*"))
     return tuple(_marks(files))

@@ -15,6 +15,7 @@ MEDIA_TYPES: Final = {
     "nt": "application/n-triples", "rdf": "application/rdf+xml", "json": "application/json", "csv": "text/csv",
     "tsv": "text/tab-separated-values", "xml": "application/xml", "txt": "text/plain", "md": "text/markdown",
     "cff": "application/yaml", "parquet": "application/vnd.apache.parquet", "gz": "application/gzip",
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg",
 }  # fmt: skip
 """Media types by ending."""
 
@@ -79,7 +80,7 @@ ErrorDocument 404 "There is nothing at this address."
 def _static() -> str:
     blocks = ["/*", *(f"  {name}: {value}" for name, value in _HEADERS.items())]
     for ending in MEDIA_TYPES:
-        if ending not in {"html", "css", "js", "svg", "woff2", "gz"}:
+        if ending not in {"html", "css", "js", "svg", "woff2", "gz", "png", "jpg", "jpeg"}:
             blocks += [f"/*.{ending}", f"  Content-Type: {_typed(ending)}"]
     return "\n".join(blocks) + "\n"
 

@@ -39,6 +39,7 @@ def guide(site: SiteInput) -> bytes:
         "## Pages",
         "",
         *(f"- [{name}]({base}{path}): {words}" for name, path, words in _PAGES if not site.sparse or path in _ALWAYS),
+        *(f"- [{_name(item.title)}]({base}{item.path}): {plain(item.summary, 200)}" for item in site.documents),
         *(() if site.sparse else _articles(site)),
         "",
         "## Questions with their answers",

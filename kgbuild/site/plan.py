@@ -24,6 +24,7 @@ from kgbuild.project import Project
 from kgbuild.queries import Query
 from kgbuild.site import scripts
 from kgbuild.site.browse import FacetGroup, facet_groups
+from kgbuild.site.documents import Document
 from kgbuild.site.facts import outcome, withheld
 from kgbuild.site.indexing import INDEXED, index_files
 from kgbuild.site.machines import PICTURE, feed, guide, poster
@@ -144,6 +145,7 @@ class SiteInput:
     sparse: bool = False
     served: bool = False
     totals: Totals | None = None
+    documents: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,6 +419,7 @@ class _Planner:
         yield self._report()
         yield self._page("downloads.html", "downloads.html", queries=self.input.queries, data=self._dataset())
         yield self._page("about.html", "about.html", schemes=self.schemes)
+        yield from self._documents()
         yield self._page("404.html", "404.html")
         yield Page("llms.txt", guide(self.input))
         yield Page("feed.xml", feed(self.input, claim_path))
@@ -425,6 +428,12 @@ class _Planner:
             yield from self._search()
         if self.input.workbench:
             yield from self._workbench()
+
+    def _documents(self) -> Iterator[Page | _Draft]:
+        """Yield the publisher's own pages, and the pictures on them."""
+        yield from (self._page(item.path, "document.html", document=item) for item in self.input.documents)
+        pictures = {path: data for item in self.input.documents for path, data in item.pictures.items()}
+        yield from (Page(path, data) for path, data in pictures.items())
 
     def _lists(self) -> Iterator[_Draft]:
         """Yield the pages that stand for the pages of things, and say where these are."""
@@ -516,6 +525,8 @@ class _Planner:
             yield dataset_path(dataset.id), dataset.title or dataset.id, "Dataset", [], curie(dataset.iri), None
         for query in self.input.queries:
             yield query_path(query.name), query.title, "Question", [query.question], "", None
+        for item in self.input.documents:
+            yield item.path, item.title, "Document", [], "", None
 
     def _workbench(self) -> Iterator[Page | _Draft]:
         """Yield the page where people ask their own questions, and what it knows of the graph."""

@@ -254,5 +254,5 @@ async function page(target) {
 
 const form = document.querySelector("header.site form[role=search]");
 if (form) box(form);
-const results = document.querySelector("#results");
+const results = document.querySelector("#_results");
 if (results) page(results);

@@ -1,0 +1,72 @@
+"""Plain queries: a GET that differs from one before in its query alone is answered without reading its headers again.
+
+Only the way is shorter. The answer is asked for, limited, kept and spelt by what does so for every request; whatever is
+not answered with 200 goes the usual way, which says why.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import Request
+
+from kgbuild.server.cache import Cache
+from kgbuild.server.negotiation import HTML, Syntax
+from kgbuild.server.sparql import decoded
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+_END: Final = b" HTTP/1.1\r\n"
+_VALUE: Final = re.compile(rb"[A-Za-z0-9%+\-._~*'()!,;:@/?$]+")
+"""A value of the address that needs no further care."""
+_READ: Final = frozenset((
+    b"connection", b"content-length", b"expect", b"if-none-match", b"range", b"transfer-encoding", b"upgrade",
+))  # fmt: skip
+"""Headers of requests that are read each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the headers of a request say: a request with these headers, and the formats it takes."""
+
+    request: Request
+    table: Syntax | None
+    graph: Syntax | None
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class Plans:
+    """What headers say, by their bytes."""
+
+    def __init__(self, path: str, most: int) -> None:
+        self.start, self.most = f"GET {path}?query=".encode(), most
+        self.kept: Cache[Plan] = Cache(1 << 20)
+
+    def learn(self, scope: Scope, data: bytes, table: Syntax | None, graph: Syntax | None) -> None:
+        """Keep what the headers of a request say, where they are all that matters beside the query."""
+        first, _, headers = data.partition(_END)
+        given = dict(scope["headers"])
+        coding = given.get(b"accept-encoding", b"identity")
+        if first.startswith(self.start) and table is not HTML and coding == b"identity" and not _READ & given.keys():
+            request = Request({"type": "http", "method": "GET", "headers": scope["headers"]})
+            self.kept.put(headers, Plan(request, table, graph, len(headers) + 1000))
+
+    def find(self, data: bytes) -> tuple[str, Plan] | None:
+        """Return the query of a request, and what its headers say, if that is known."""
+        if not data.startswith(self.start):
+            return None
+        end = data.find(_END)
+        plan = self.kept.get(data[end + len(_END) :])
+        value = data[len(self.start) : end]
+        if plan is None or end > self.most or not _VALUE.fullmatch(value):
+            return None
+        try:
+            return decoded(value), plan
+        except UnicodeDecodeError:
+            return None
