@@ -120,7 +120,8 @@ def report(results: list[Result]) -> str:
         "compared. Ratios are of figures of one run, on the machine that is named here; `benchmarks/README.md` in the",
         "sources tells what is done, and what is on the clock.",
         "",
-        "![Work done in a second by kgbuild and its peers, on a logarithmic scale: the figures of the tables below]"
+        "![Work done in a second by kgbuild and its peers, on a logarithmic scale, "
+        "at the largest number of claims that all did: figures of the tables below]"
         "(results.svg)",
     ]
     lines += ["", *(f"Machine: {name}." for name in dict.fromkeys(result.machine for result in results)), ""]
@@ -230,26 +231,29 @@ def _ceilings(results: list[Result]) -> list[tuple[str, str, bool]]:
 
 
 def plot(results: list[Result]) -> str:
-    """Draw, for each work, the rate of each at its largest size as bars on a logarithmic scale (SVG)."""
+    """Draw, for each work, the rate of each at the largest size that all did, as bars on a logarithmic scale (SVG)."""
     rows: list[tuple[str, str, float, str]] = []
-    for work, case, who in dict.fromkeys((result.work, result.case, result.who) for result in results):
-        best = find(results, work, who, case=case)
-        if best and best.rate:
-            unit, clock = UNITS[work]
-            words = f"{work.replace('_', ' ')}{f', {case}' if case else ''}: {who}"
-            most = "&lt; " if best.outcome == "cut off" else ""
-            rows.append((words, who, best.rate, f"{most}{best.rate:,.0f} {unit}/{CLOCKS[clock]}"))
+    for work, case in dict.fromkeys((result.work, result.case) for result in results):
+        found = [result for result in results if (result.work, result.case) == (work, case)]
+        sizes = [{each.claims for each in found if each.who == who} for who in {each.who for each in found}]
+        common = max(set.intersection(*sizes), default=None)
+        unit, clock = UNITS[work]
+        for result in (each for each in found if each.claims == common and each.rate):
+            words = f"{work.replace('_', ' ')}{f', {case}' if case else ''} ({common:,}): {result.who}"
+            most = "&lt; " if result.outcome == "cut off" else ""
+            rows.append((words, result.who, result.rate, f"{most}{result.rate:,.0f} {unit}/{CLOCKS[clock]}"))
     longest = max((log10(max(rate, 1)) for _, _, rate, _ in rows), default=1.0) or 1.0
     height = 22 * len(rows) + 16
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {height}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 850 {height}" font-family="sans-serif" font-size="13">',
         "<title>Work done in a second, logarithmic scale</title>",
+        '<rect width="100%" height="100%" fill="#ffffff"/>',
     ]
     for number, (words, who, rate, told) in enumerate(rows):
         top = 8 + 22 * number
-        width = max(2.0, 360 * log10(max(rate, 1)) / longest)
+        width = max(2.0, 350 * log10(max(rate, 1)) / longest)
         fill = "#0f5c6e" if who in {OURS, TWO} else "#9aa5ad"
-        parts.append(f'<text x="0" y="{top + 14}">{words}</text>')
-        parts.append(f'<rect x="230" y="{top + 3}" width="{width:.1f}" height="14" fill="{fill}"/>')
-        parts.append(f'<text x="{width + 238:.0f}" y="{top + 14}">{told}</text>')
+        parts.append(f'<text x="6" y="{top + 14}">{words}</text>')
+        parts.append(f'<rect x="325" y="{top + 3}" width="{width:.1f}" height="14" fill="{fill}"/>')
+        parts.append(f'<text x="{width + 333:.0f}" y="{top + 14}">{told}</text>')
     return "\n".join([*parts, "</svg>", ""])
