@@ -10,7 +10,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from time import monotonic
 
 from kgbuild.project import Project
 from kgbuild.server.jobs import Job, Messages, Reply, number_of, pack_job, pack_recall, read_reply
@@ -24,12 +24,12 @@ CALM = 1.0
 """Seconds after the end of a query that was not quick in which no worker is given queries ahead."""
 LONG_AFTER = 0.2
 """Seconds after which a query counts as a long one."""
-AHEAD = 3
+AHEAD = 7
 """Queries that a worker may have beside the one it is at, if it answered the one before at once."""
+SWIFT = 0.0002
+"""Seconds: where queries take no longer, one worker is given several before another is woken, which takes longer."""
 ALLOCATOR = "glibc.malloc.tcache_count=2000"
 """What glibc is told in a worker: keep freed pieces at hand, for each query takes and frees thousands of one size."""
-_STAGES = 3
-"""What becomes of a job: it is slow, it is long, it has had its time."""
 _RECALLED = Reply("recalled")
 _TOO_MUCH = Reply("memory", message="the query needs more memory than one query may take")
 
@@ -51,8 +51,11 @@ class Worker(asyncio.Protocol):
         self.ended: Callable[[Worker], None] = _nothing
         self.number = 0
         self.outgoing: list[bytes] = []
+        self.loop = asyncio.get_running_loop()
+        self.timer: asyncio.TimerHandle | None = None
         self.alive = True
         self.quick = False
+        self.pace = QUICK
 
     @classmethod
     async def start(cls, folder: int, limits: Limits, project: Project, *, services: bool) -> Worker:
@@ -94,6 +97,7 @@ class Worker(asyncio.Protocol):
 
     def _next(self, reply: Reply) -> None:
         run = self.runs.popleft()
+        self.pace += (run.lasted() - self.pace) / 8
         if self.runs:
             self.runs[0].begin()
         run.done(reply)
@@ -101,6 +105,8 @@ class Worker(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the process has ended: of itself it does so only where it cannot have more memory."""
         self.alive = False
+        if self.timer is not None:
+            self.timer.cancel()
         if not self.told.done():
             self.told.set_result(_TOO_MUCH)
         self.ended(self)
@@ -120,12 +126,28 @@ class Worker(asyncio.Protocol):
     def _send(self, message: bytes) -> None:
         """Send a message, together with those that follow at once: to wake a process is what costs."""
         if not self.outgoing:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self.loop.call_soon(self._flush)
         self.outgoing.append(message)
 
     def _flush(self) -> None:
         messages, self.outgoing = self.outgoing, []
         self.transport.write(b"".join(messages))
+
+    def watch(self, seconds: float) -> None:
+        """Look after so many seconds at the job that runs then; an earlier look remains."""
+        due = self.loop.time() + seconds
+        if self.timer is not None:
+            if self.timer.when() <= due:
+                return
+            self.timer.cancel()
+        self.timer = self.loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self.timer = None
+        if self.alive and self.runs:
+            left = self.runs[0].step()
+            if self.alive and left is not None:
+                self.watch(left)
 
     def takes_ahead(self, client: str | None) -> bool:
         """Tell whether it may be given a query ahead; of a client named only behind one of that client."""
@@ -133,6 +155,10 @@ class Worker(asyncio.Protocol):
             return False
         turn = self.runs[-1].turn
         return client is None or (turn is not None and turn.client == client)
+
+    def load(self) -> int:
+        """Return how many jobs it has."""
+        return len(self.runs)
 
     def recall(self) -> list[Run]:
         """Take back the jobs that are not begun."""
@@ -165,30 +191,33 @@ class Run:
 
     def __init__(self, pool: Pool, worker: Worker, turn: Turn | None) -> None:
         self.pool, self.worker, self.turn = pool, worker, turn
-        self.loop = asyncio.get_running_loop()
-        self.reply: asyncio.Future[Reply] = self.loop.create_future()
-        self.number = 0
+        self.reply: asyncio.Future[Reply] = worker.loop.create_future()
+        self.number = self.stage = 0
+        self.begun: float | None = None
         self.alone = turn is None
-        self.is_slow = False
-        self.stage = 0
-        self.timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Note that the worker has come to the job."""
-        self._wait(0.0)
+        self.begun = monotonic()
+        self.worker.watch(QUICK)
 
-    def _wait(self, passed: float) -> None:
-        after = (QUICK, LONG_AFTER, self.pool.limits.seconds)[self.stage]
-        self.timer = self.loop.call_later(after - passed, self._step, after)
+    def lasted(self) -> float:
+        """Return for how many seconds the worker has been at the job."""
+        return monotonic() - self.begun if self.begun is not None else 0.0
 
-    def _step(self, passed: float) -> None:
-        (self._slow, self._lengthen, self._end)[self.stage]()
-        self.stage += 1
-        if self.stage < _STAGES and self.worker.alive:
-            self._wait(passed)
+    def step(self) -> float | None:
+        """Do what the time it has run asks for; return the seconds until there is more to do, or None."""
+        steps = (QUICK, self._slow), (LONG_AFTER, self._lengthen), (self.pool.limits.seconds, self._end)
+        while self.begun is not None and self.stage < len(steps):
+            after, step = steps[self.stage]
+            left = after - self.lasted()
+            if left > 0:
+                return left
+            self.stage += 1
+            step()
+        return None
 
     def _slow(self) -> None:
-        self.is_slow = True
         self.pool.turns.slow += 1
         self.pool.slow(self.worker)
 
@@ -207,19 +236,16 @@ class Run:
     def leave(self) -> None:
         """Note that nobody waits any more."""
         self.alone = True
-        if self.stage == _STAGES - 1:
+        if self.stage > 1:
             self.worker.kill()
 
     def done(self, reply: Reply) -> None:
         """Take the reply; the worker is free again."""
-        quick = self.turn is not None and self.timer is not None and self.stage == 0
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        if self.is_slow:
-            self.loop.call_later(CALM, self.pool.turns.calm)
+        if self.stage:
+            self.worker.loop.call_later(CALM, self.pool.turns.calm)
         if self.turn is not None:
             self.turn.release()
+        quick = self.turn is not None and self.begun is not None and not self.stage
         self.pool.take_back(self.worker, quick=quick)
         self._answer(reply)
 
@@ -289,16 +315,16 @@ class Pool:
         """Evaluate a job within the limits: `busy` if too many wait, `time` or `memory` if its worker was ended."""
         if self.services is not None and not job.task:
             try:
-                job = replace(job, query=self.services.rewrite(job.query))
+                job = job._replace(query=self.services.rewrite(job.query))
             except NotAllowedError as error:
                 return Reply("service", message=str(error))
         while True:
             try:
-                turn = await self.turns.take(client, self.limits.seconds)
+                turn = self.turns.take_now(client) or await self.turns.take(client, self.limits.seconds)
             except BusyError as error:
                 return Reply("busy", message=str(error))
             try:
-                worker = await self._free(client)
+                worker = self._ready(client) or await self._free(client)
             except BaseException:
                 turn.release()
                 raise
@@ -344,23 +370,31 @@ class Pool:
         else:
             self._judge(worker, quick=quick and not self.closed)
 
-    async def _free(self, client: str) -> Worker | None:
-        """Return a worker that is idle, or else one that answers at once; wait for one that starts.
+    def _ready(self, client: str) -> Worker | None:
+        """Return a worker that is swift, else one that is idle, else one that answers at once.
 
-        None says that there is none: one that answered at once when the place was given does so no more, or the client
-        may only have queries ahead of its own, so that it never has all workers.
+        A client that has many places may only have queries ahead of its own, so that it never has all workers.
+        """
+        many = self.turns.is_many(client)
+        ahead = [worker for worker in self.workers if worker.takes_ahead(client if many else None)]
+        swift = [worker for worker in ahead if worker.pace < SWIFT]
+        if swift:
+            return max(swift, key=Worker.load)
+        while self.idle and not many:
+            worker = self.idle.pop()
+            if worker.alive:
+                return worker
+        return min(ahead, key=Worker.load) if ahead else None
+
+    async def _free(self, client: str) -> Worker | None:
+        """Return a worker that is ready, and wait for one that starts.
+
+        None says that there is none: one that answered at once when the place was given does so no more.
         """
         while True:
-            many = self.turns.is_many(client)
-            while self.idle and not many:
-                worker = self.idle.pop()
-                if worker.alive:
-                    return worker
-            ahead = [worker for worker in self.workers if worker.takes_ahead(client if many else None)]
-            if ahead:
-                return min(ahead, key=lambda worker: len(worker.runs))
-            if many:
-                return None
+            worker = self._ready(client)
+            if worker is not None or self.turns.is_many(client):
+                return worker
             if not self.starting:
                 if len(self.workers) >= self.turns.short + self.turns.long:
                     return None

@@ -8,7 +8,7 @@ all queries end at once there are more places: a worker is then given its next q
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 
 
 class BusyError(Exception):
@@ -35,9 +35,9 @@ class Turn:
             self.turns.running_long -= 1
         else:
             self.turns.running_short -= 1
-        self.turns.held[self.client] -= 1
-        if not self.turns.held[self.client]:
-            del self.turns.held[self.client]
+        held = self.turns.held.pop(self.client) - 1
+        if held:
+            self.turns.held[self.client] = held
         self.turns.grant()
 
 
@@ -49,7 +49,7 @@ class Turns:
         self.riding = self.slow = 0
         self.each_waiting = max(1, queue // 4)
         self.running_short = self.running_long = 0
-        self.held: Counter[str] = Counter()
+        self.held: dict[str, int] = {}
         self.waiting: OrderedDict[str, deque[asyncio.Future[Turn]]] = OrderedDict()
 
     @property
@@ -69,20 +69,27 @@ class Turns:
 
     def is_many(self, client: str) -> bool:
         """Tell whether a client holds so many places that it may have no further worker, but queries ahead alone."""
-        return self.held[client] > max(1, self.short + self.long - 1)
+        return self.held.get(client, 0) > max(1, self.short + self.long - 1)
 
     @property
     def depth(self) -> int:
         """Return how many wait."""
         return sum(map(len, self.waiting.values()))
 
+    def take_now(self, client: str) -> Turn | None:
+        """Return a place if there is one."""
+        if not self.waiting and self.running_short < self.room and self.held.get(client, 0) < self.each:
+            return self._start(client)
+        return None
+
     async def take(self, client: str, patience: float = 60.0) -> Turn:
         """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full, or none is free.
 
         `patience` is how many seconds to wait.
         """
-        if not self.waiting and self.running_short < self.room and self.held[client] < self.each:
-            return self._start(client)
+        turn = self.take_now(client)
+        if turn is not None:
+            return turn
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
             self._drop_empty(client)
@@ -115,7 +122,7 @@ class Turns:
         """Give free places to those who wait, one client after the other."""
         while self.running_short < self.room:
             for client in self.waiting:
-                if self.held[client] < self.each:
+                if self.held.get(client, 0) < self.each:
                     break
             else:
                 return
@@ -128,7 +135,7 @@ class Turns:
 
     def _start(self, client: str) -> Turn:
         self.running_short += 1
-        self.held[client] += 1
+        self.held[client] = self.held.get(client, 0) + 1
         return Turn(self, client)
 
     def _drop_empty(self, client: str) -> None:
