@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,10 @@ import pyoxigraph as ox
 
 from kgbuild.claims import Claim
 from kgbuild.compilation import Compilation, compile_project
-from kgbuild.lines import nquads, quads_of, without_graphs
+from kgbuild.lines import nquads, ntriples, quads_of, without_graphs
 from kgbuild.mint import Context, context_of
 from kgbuild.moulds import Minter
+from kgbuild.shards import compile_shard, plan
 
 ROOT = Path(__file__).parents[1]
 SHARD = 1000
@@ -75,8 +77,8 @@ def claims_of(pattern: tuple[Claim, ...], numbers: Iterable[int]) -> tuple[Claim
     ])  # fmt: skip
 
 
-def lay(folder: Path, count: int, *, peers: bool) -> None:
-    """Write everything the jobs read: queries and descriptions, faulty data, and for the peers tables and mappings."""
+def lay(folder: Path, count: int, works: Collection[str]) -> None:
+    """Write everything that the jobs of some works read."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "size.json").write_text(json.dumps({"claims": count}))
     compilation = article()
@@ -85,20 +87,75 @@ def lay(folder: Path, count: int, *, peers: bool) -> None:
     heading = "".join(f"PREFIX {name}: <{prefixes[name]}>\n" for name in used)
     (folder / "queries.json").write_text(json.dumps({name: heading + text for name, text in QUERIES.items()}))
     (folder / "descriptions.nq").write_text(nquads(compilation.descriptions), "utf-8")
-    (folder / "shapes.nt").write_text(compilation.shapes.local, "utf-8")
+    (folder / "local-shapes.nt").write_text(compilation.shapes.local, "utf-8")
+    (folder / "all-shapes.nt").write_text(compilation.shapes.whole, "utf-8")
+    if {"compile", "validate", "validate_all"}.intersection(works):
+        _lay_claims(folder, count, whole="validate_all" in works, peers="compile" in works and count <= 10**5)
+    if "shards" in works:
+        _lay_table(folder / "project", count)
+    if "render" in works and count <= 10**4:
+        from pages import make
+
+        make(folder / "site", count, count)
+
+
+def _lay_claims(folder: Path, count: int, *, whole: bool, peers: bool) -> None:
+    """Write claims, some of them faulty, as triples, of the whole graph as quads too, and for peers as a table."""
     context, pattern = context_and_pattern()
     minter = Minter(context)
     columns: Columns = {}
-    with (folder / "faulty.nt").open("w", encoding="utf-8") as faulty, (folder / "rows.jsonl").open("w") as rows:
+    asserted = {quad for quad in article().descriptions if quad[0] == _asserted()}
+    with (
+        (folder / "faulty.nt").open("w", encoding="utf-8") as triples,
+        (folder / "faulty.nq").open("w", encoding="utf-8") as quads,
+        (folder / "rows.jsonl").open("w") as rows,
+    ):
         for start in range(0, count, SHARD):
-            for number, claim in enumerate(claims_of(pattern, range(start, min(start + SHARD, count))), start):
-                text = minter.mint(claim).text
-                faulty.write(without_graphs(_broken(text, number) if number % 100 == 7 else text))
+            (shard,) = plan(claims_of(pattern, range(start, min(start + SHARD, count))), context, SHARD)
+            compiled = compile_shard(shard, minter)
+            asserted |= {(_asserted(), *triple) for triple in compiled.asserted}
+            for number, item in enumerate(compiled.nanopublications, start):
+                text = _broken(item.text, number) if number % 100 == 7 else item.text
+                triples.write(without_graphs(text))
+                quads.write(text if whole else "")
                 if peers:
-                    rows.write(json.dumps(_row(text, columns)) + "\n")
-            faulty.write(MARK)
+                    rows.write(json.dumps(_row(item.text, columns)) + "\n")
+            triples.write(MARK)
+            quads.write(MARK)
+    about = sorted({*article().descriptions, *asserted})
+    (folder / "about.nq").write_text(nquads(about), "utf-8")
+    (folder / "about.nt").write_text(ntriples(about), "utf-8")
     if peers:
         _tables(folder, columns)
+
+
+def _asserted() -> str:
+    """Return the graph of plain triples."""
+    return f"<{article().project.graph('asserted')}>"
+
+
+def _lay_table(root: Path, count: int) -> None:
+    """Write the article's project with its claims as a large table, repeated, without what refers to other claims."""
+    import yaml
+    from pages import lay_settings
+
+    lay_settings(root, "large = 1\n")
+    for part in ("articles", "entities"):
+        shutil.copytree(ROOT / "data" / part, root / "data" / part)
+    name = "magnesium-rls"
+    head, _, claims = (ROOT / f"data/articles/{name}.yaml").read_text("utf-8").partition("\nclaims:")
+    (root / f"data/articles/{name}.yaml").write_text(head + "\n", "utf-8")
+    records = yaml.load(f"claims:{claims}", yaml.BaseLoader)["claims"]
+    pattern = [
+        {key: value for key, value in record.items() if key not in {"rationale", "derived-from", "contrasts-with"}}
+        for record in records
+        if isinstance(record["object"], str)
+    ]
+    with (root / f"data/articles/{name}.claims.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(count):
+            record = pattern[number % len(pattern)]
+            words = f"{record['statement']} ({number})"
+            file.write(json.dumps(record | {"id": f"{record['id']}-{number}", "statement": words}) + "\n")
 
 
 def _broken(text: str, number: int) -> str:

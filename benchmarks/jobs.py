@@ -1,44 +1,68 @@
-"""One piece of work of a benchmark, in the environment of who does it: `PYTHON benchmarks/jobs.py JOB FOLDER`.
+"""One piece of work of a benchmark, in the environment of who does it: `PYTHON benchmarks/jobs.py JOB FOLDER [LIMIT]`.
 
 Each job reads what `run.py` laid into the folder, does its work and writes its result there; it prints the CPU seconds
-of the work alone (without imports and the making of its input) and what it counted, as JSON.
-Peers are used as their documentation says is fastest.
+of the work alone (without imports and the making of its input) and what it counted, as JSON; a job that has worked for
+LIMIT CPU seconds is cut off, and counts nothing. Peers are used as their documentation says is fastest.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
+import http.client
+import itertools
 import json
+import logging
 import os
 import resource
+import signal
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 SHARD = 1000
+HELD = 20_000  # claims; of more, a store is kept on disk
+
+
+class CutOff(BaseException):  # no error, and no library is to catch it
+    """The job has worked as long as it may."""
 
 
 class Clock:
-    """CPU seconds of this process, its threads and its children."""
+    """CPU seconds of this process, its threads and its children, and of a server that works for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float = 0) -> None:
         self.cpu = self.wall = 0.0
+        self.limit = limit
+        self.server = 0
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Count what is done within."""
-        start, wall = _cpu(), time.perf_counter()
-        yield
-        self.cpu += _cpu() - start
-        self.wall += time.perf_counter() - wall
+        """Count what is done within, and end it at the limit."""
+        signal.signal(signal.SIGPROF, _cut_off)
+        signal.setitimer(signal.ITIMER_PROF, max(self.limit - self.cpu, 0.001) if self.limit else 0)
+        start, wall = self._cpu(), time.perf_counter()
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            self.cpu += self._cpu() - start
+            self.wall += time.perf_counter() - wall
+
+    def _cpu(self) -> float:
+        uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        served = time.clock_gettime(~self.server << 3 | 2) if self.server else 0.0  # Linux: the clock of a process
+        return sum(use.ru_utime + use.ru_stime for use in uses) + served
 
 
-def _cpu() -> float:
-    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(use.ru_utime + use.ru_stime for use in uses)
+def _cut_off(_: int, __: FrameType | None) -> None:
+    raise CutOff
 
 
 # --- compile: claims become quads in N-Quads -------------------------------------------------------------------------
@@ -156,9 +180,110 @@ def compile_maplib(folder: Path, clock: Clock) -> int:
     return sum(1 for _ in (folder / "compile-maplib.nq").open("rb"))
 
 
+def compile_linkml(folder: Path, clock: Clock) -> int:
+    """Dump objects of generated Pydantic classes; LinkML knows neither graphs nor languages, so these are left out."""
+    import rdflib
+    from linkml.generators.pydanticgen import PydanticGenerator
+    from linkml_runtime.dumpers.rdflib_dumper import RDFLibDumper
+    from linkml_runtime.utils.schemaview import SchemaView
+
+    rows, columns = _rows(folder)
+    logging.disable(logging.WARNING)  # about prefixes
+    schema, types = _linkml_schema(rows, columns)
+    module = PydanticGenerator(schema).compile_module()
+    view, dumper, graph = SchemaView(schema), RDFLibDumper(), rdflib.Graph()
+    classes = [
+        (getattr(module, role.title().replace("_", "")), role, [
+            column["name"] for column in columns if column["subject"] == role and column["name"] not in types
+        ])
+        for role in dict.fromkeys(column["subject"] for column in columns)
+    ]  # fmt: skip
+    with clock.running():
+        for row in rows:
+            for made, role, names in classes:
+                values = {name: row[name] for name in names if row[name]}
+                dumper.inject_triples(made(id=row[role], **values), view, graph)
+        graph.serialize(folder / "compile-linkml.nt", format="nt", encoding="utf-8")
+    lines = (folder / "compile-linkml.nt").read_text("utf-8").splitlines(keepends=True)
+    needless = f"<{_LINKML}"  # a type of what has none here: the dumper writes one for each object
+    (folder / "compile-linkml.nq").write_text("".join(line for line in lines if needless not in line), "utf-8")
+    return len(lines)
+
+
+_LINKML = "http://example.org/class/"
+_RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+
+
+def _linkml_schema(rows: list[dict[str, str]], columns: list[dict[str, str]]) -> tuple[str, set[str]]:
+    """Return a schema with a class for each subject, and the columns that say the class: the same in all rows."""
+    types = {
+        column["subject"]: column["name"]
+        for column in columns
+        if column["predicate"] == _RDF_TYPE and len({row[column["name"]] for row in rows}) == 1
+    }
+    ranges = {"boolean": "boolean", "dateTime": "datetime"}
+    described: dict[str, Any] = {}
+    for column in columns:
+        role, name = column["subject"], column["name"]
+        uri = rows[0][types[role]] if role in types else _LINKML + role
+        known = described.setdefault(
+            role, {"class_uri": uri, "attributes": {"id": {"identifier": True, "range": "uriorcurie"}}}
+        )
+        if name not in types.values():
+            iri = column["kind"] == "iri"
+            kind = "uriorcurie" if iri else ranges.get(column["datatype"].rpartition("#")[2], "string")
+            known["attributes"][name] = {"slot_uri": column["predicate"], "range": kind}
+    schema = {
+        "id": "http://example.org/schema",
+        "name": "claims",
+        "prefixes": {"linkml": "https://w3id.org/linkml/", "xsd": "http://www.w3.org/2001/XMLSchema#"},
+        "imports": ["linkml:types"],
+        "default_range": "string",
+        "classes": described,
+    }
+    return json.dumps(schema), set(types.values())
+
+
 def _rows(folder: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     with (folder / "claims.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file)), json.loads((folder / "columns.json").read_text("utf-8"))
+
+
+# --- shards: a large table of claims is read, checked, written as quads, screened, kept -------------------------------
+
+
+def shards_kgbuild(folder: Path, clock: Clock) -> int:
+    """Compile in one process."""
+    return _shards(folder, clock, "kgbuild", 1)
+
+
+def shards_two_processes(folder: Path, clock: Clock) -> int:
+    """Compile in two processes."""
+    return _shards(folder, clock, "two_processes", 2)
+
+
+def _shards(folder: Path, clock: Clock, who: str, jobs: int) -> int:
+    """Compile a project; on the clock is what `--jobs` spreads over processes: all from the table to files of quads."""
+    from kgbuild.compilation import compile_project
+    from kgbuild.diagnostics import Report
+    from kgbuild.large import Large, Part
+    from kgbuild.sources import Sources
+    from kgbuild.validate import Shapes
+
+    parts: list[Part] = []
+
+    def elsewhere(sources: Sources, shapes: Shapes, report: Report) -> Large:
+        large = Large(sources, shapes, "auto", folder / f"shards-{who}", jobs, report)
+        with clock.running():
+            parts.extend(large.parts())
+        return large
+
+    compile_project(folder / "project", elsewhere=elsewhere)
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.file.read_bytes())
+    (folder / f"shards-{who}.json").write_text(json.dumps([digest.hexdigest(), sum(part.quads for part in parts)]))
+    return sum(part.records for part in parts)
 
 
 # --- load and query --------------------------------------------------------------------------------------------------
@@ -171,6 +296,23 @@ def load_kgbuild(folder: Path, clock: Clock) -> int:
     with clock.running():
         OxigraphStore.write(folder / "store", folder / "compile-kgbuild.nq", folder / "descriptions.nq")
     return len(OxigraphStore.open(folder / "store").store)
+
+
+def load_oxigraph(folder: Path, clock: Clock) -> int:
+    """Load N-Quads into a store on disk, and optimise it, as is done for kgbuild."""
+    store = str(folder / "store-oxigraph")
+    files = [f"--file={folder / name}" for name in ("compile-kgbuild.nq", "descriptions.nq")]
+    with clock.running():
+        _oxigraph("load", "--location", store, *files)
+        _oxigraph("optimize", "--location", store)
+    count = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
+    return int(_oxigraph("query", "--location", store, "--query", count, "--results-format", "csv").split()[1])
+
+
+def _oxigraph(*arguments: str) -> str:
+    """Run the program of this environment to its end."""
+    program = str(Path(sys.executable).with_name("oxigraph"))
+    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def load_rdflib(folder: Path, clock: Clock) -> int:
@@ -191,6 +333,43 @@ def query_kgbuild(folder: Path, clock: Clock) -> int:
         answers[name] = sorted(sorted(row.items()) for row in answer.dicts())
     (folder / "query-kgbuild.json").write_text(json.dumps(answers), "utf-8")
     return sum(map(len, answers.values()))
+
+
+def query_oxigraph(folder: Path, clock: Clock) -> int:
+    """Ask the program's server over HTTP, which opens the store once; its CPU seconds count."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    command = [str(Path(sys.executable).with_name("oxigraph")), "serve-read-only", "--union-default-graph"]
+    command += ["--location", str(folder / "store-oxigraph"), "--bind", address]
+    answers = {}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            clock.server = server.pid
+            _post(address, "ASK {}")
+            for name, text in json.loads((folder / "queries.json").read_text("utf-8")).items():
+                with clock.running():
+                    answer = _post(address, text)
+                rows = json.loads(answer)["results"]["bindings"]
+                answers[name] = sorted(sorted((key, term["value"]) for key, term in row.items()) for row in rows)
+        finally:
+            server.terminate()
+    (folder / "query-oxigraph.json").write_text(json.dumps(answers), "utf-8")
+    return sum(map(len, answers.values()))
+
+
+def _post(address: str, query: str) -> bytes:
+    """Send a query, again and again until the server has started."""
+    heads = {"Content-Type": "application/sparql-query", "Accept": "application/sparql-results+json"}
+    for _ in range(600):
+        with contextlib.suppress(ConnectionRefusedError):
+            connection = http.client.HTTPConnection(address)
+            connection.request("POST", "/query", query, heads)
+            response = connection.getresponse()
+            assert response.status == 200
+            return response.read()
+        time.sleep(0.05)
+    raise TimeoutError(f"no server at {address}")
 
 
 def query_rdflib(folder: Path, clock: Clock) -> int:
@@ -221,7 +400,7 @@ def validate_kgbuild(folder: Path, clock: Clock) -> int:
     from data import shards_of
     from kgbuild.validate import Screen, judge
 
-    shapes = (folder / "shapes.nt").read_text("utf-8")
+    shapes = (folder / "local-shapes.nt").read_text("utf-8")
     found, count = set(), 0
     judge("", "")  # imports what it needs
     with clock.running():
@@ -230,23 +409,8 @@ def validate_kgbuild(folder: Path, clock: Clock) -> int:
         with clock.running():
             found |= screen.violations(text)
         count += text.count("\n")
-    _write_results(folder, "kgbuild", {(v.shape, v.focus, v.path, v.value) for v in found})
+    _write_results(folder, "-kgbuild", {(v.shape, v.focus, v.path, v.value) for v in found})
     return count
-
-
-def validate_two_processes(folder: Path, clock: Clock) -> int:
-    """Screen shard by shard in two processes, as `--jobs 2` does."""
-    from data import shards_of
-    from kgbuild.pool import run
-    from kgbuild.validate import Screen
-
-    screen = Screen((folder / "shapes.nt").read_text("utf-8"), "auto", parts=True)
-    found, shards = set(), list(shards_of(folder / "faulty.nt"))
-    with clock.running():
-        for violations in run(screen.violations, iter(shards), 2, lambda _: "a shard"):
-            found |= violations
-    _write_results(folder, "two_processes", {(v.shape, v.focus, v.path, v.value) for v in found})
-    return sum(text.count("\n") for text in shards)
 
 
 def validate_pyshacl(folder: Path, clock: Clock) -> int:
@@ -255,9 +419,9 @@ def validate_pyshacl(folder: Path, clock: Clock) -> int:
     from pyshacl import validate
 
     with clock.running():
-        data, laws = (rdflib.Graph().parse(folder / name, format="nt") for name in ("faulty.nt", "shapes.nt"))
+        data, laws = (rdflib.Graph().parse(folder / name, format="nt") for name in ("faulty.nt", "local-shapes.nt"))
         _, results, _ = validate(data, shacl_graph=laws, advanced=False)
-    _write_report(folder, "pyshacl", results)
+    _write_report(folder, "-pyshacl", results)
     return len(data)
 
 
@@ -267,11 +431,64 @@ def validate_pyshifty(folder: Path, clock: Clock) -> int:
     import shifty
 
     with clock.running():
-        validator = shifty.PreparedValidator(folder / "shapes.nt")
+        validator = shifty.PreparedValidator(folder / "local-shapes.nt")
         _, results, _ = validator.validate(folder / "faulty.nt", infer=False, graph_mode="data")
-    _write_report(folder, "pyshifty", results)
+    _write_report(folder, "-pyshifty", results)
     assert isinstance(results, rdflib.Graph)
     return sum(1 for _ in (folder / "faulty.nt").open("rb"))
+
+
+# --- validate_all: all shapes, those with sh:sparql too, on claims and on all they name ----------------------------
+
+
+def validate_all_kgbuild(folder: Path, clock: Clock) -> int:
+    """Screen shard by shard, load a store, and run the rules on it; reading the files is on the clock as well."""
+    from data import article, shards_of
+    from kgbuild.diagnostics import Report
+    from kgbuild.lines import without_graphs
+    from kgbuild.store import OxigraphStore
+    from kgbuild.validate import Screen, check_rules, judge
+
+    shapes, report, count = article().shapes, Report(), 0
+    held = json.loads((folder / "size.json").read_text())["claims"] <= HELD
+    judge("", "")  # imports what it needs
+
+    def pieces(screen: Screen) -> Iterator[bytes]:
+        """Screen each shard on its way into the store."""
+        nonlocal count
+        for quads in itertools.chain([(folder / "about.nq").read_text("utf-8")], shards_of(folder / "faulty.nq")):
+            found.update(screen.violations(without_graphs(quads)))
+            count += quads.count("\n")
+            yield quads.encode()
+
+    with clock.running():
+        found: set[Any] = set()
+        made = pieces(Screen(shapes.local, "auto", parts=True))
+        if held:
+            store = OxigraphStore.of(b"".join(made))
+        else:
+            store = OxigraphStore.temporary()
+            store.add_all(made)
+        found |= check_rules(shapes, store, report)
+    assert not report.findings
+    _write_results(folder, "_all-kgbuild", {(v.shape, v.focus, v.path, v.value) for v in found})
+    return count
+
+
+def validate_all_pyshacl(folder: Path, clock: Clock) -> int:
+    """Validate the whole graph; constraints with sh:sparql need no `advanced`."""
+    import rdflib
+    from pyshacl import validate
+
+    rdflib.NORMALIZE_LITERALS = False  # or "01" would be told as "1"
+    with clock.running():
+        data = rdflib.Graph()
+        for name in ("about.nt", "faulty.nt"):
+            data.parse(folder / name, format="nt")
+        laws = rdflib.Graph().parse(folder / "all-shapes.nt", format="nt")
+        _, results, _ = validate(data, shacl_graph=laws, advanced=False)
+    _write_report(folder, "_all-pyshacl", results)
+    return len(data)
 
 
 def _write_report(folder: Path, name: str, results: Any) -> None:
@@ -289,12 +506,46 @@ def _write_report(folder: Path, name: str, results: Any) -> None:
 
 
 def _write_results(folder: Path, name: str, results: set[tuple[str, ...]]) -> None:
-    (folder / f"validate-{name}.json").write_text(json.dumps(sorted(results)), "utf-8")
+    (folder / f"validate{name}.json").write_text(json.dumps(sorted(results)), "utf-8")
+
+
+# --- render: the pages of a site -------------------------------------------------------------------------------------
+
+
+def render_kgbuild(folder: Path, clock: Clock) -> int:
+    """Plan and render in one process."""
+    return _render(folder, clock, "kgbuild", 1)
+
+
+def render_two_processes(folder: Path, clock: Clock) -> int:
+    """Plan and render in two processes."""
+    return _render(folder, clock, "two_processes", 2)
+
+
+def render_jinja2(_: Path, clock: Clock) -> int:
+    """Render pages of 8 kB from a template, with nothing to gather and nothing to plan."""
+    from pages import plain
+
+    with clock.running():
+        return plain(10_000)
+
+
+def _render(folder: Path, clock: Clock, who: str, jobs: int) -> int:
+    from pages import digest, gathered, render
+
+    given = gathered(folder / "site")
+    with clock.running():
+        pages = render(given, jobs)
+    (folder / f"render-{who}.json").write_text(json.dumps(digest(pages)))
+    return len(pages)
 
 
 if __name__ == "__main__":
-    job, where = sys.argv[1], Path(sys.argv[2])
+    job, where, seconds = sys.argv[1], Path(sys.argv[2]), float([*sys.argv, "0"][3])
     sys.path.insert(0, os.fspath(Path(__file__).parent))
-    taken = Clock()
-    number = globals()[job](where, taken)
+    taken = Clock(seconds)
+    try:
+        number: int | None = globals()[job](where, taken)
+    except CutOff:
+        number = None
     print(json.dumps({"cpu": taken.cpu, "wall": taken.wall, "count": number}))

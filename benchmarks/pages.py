@@ -2,8 +2,7 @@
 
 A seeded project of realistic shape is compiled; the pages are made with one process and with two, whose bytes must be
 the same, and jinja2 renders a page of 8 kB as the peer in the same run. Wall seconds; the index of the search is left
-out. With `--keep FOLDER` the project
-stays there, for `kgbuild build --timings`.
+out. With `--keep FOLDER` the project stays there, for `kgbuild build --timings`. `run.py` does the same as a work.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import argparse
 import csv
 import gc
 import hashlib
-import os
 import random
 import shutil
 import tempfile
@@ -26,7 +24,7 @@ import jinja2
 from kgbuild.building import site_input
 from kgbuild.compilation import compile_project
 from kgbuild.editions.edition import Material
-from kgbuild.site.plan import SiteInput, plan_site
+from kgbuild.site.plan import Page, SiteInput, plan_site
 
 ROOT = Path(__file__).parents[1]
 CATEGORIES = ("food", "symptom", "process", "practice", "substance", "condition", "body-part", "measure")
@@ -63,49 +61,49 @@ def main() -> None:
     parser.add_argument("claims", type=int, nargs="?", default=20_000)
     parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
-    gc.set_threshold(50_000, 20, 50)  # as the command does
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="kgbuild-pages-"))
     try:
         make(folder, arguments.entities, arguments.claims)
-        measure(folder)
+        given = gathered(folder)
+        digests = set()
+        for jobs in (1, 2):
+            start = time.perf_counter()
+            pages = render(given, jobs)
+            taken = time.perf_counter() - start
+            size = sum(len(page.content) for page in pages) / len(pages) / 1000
+            print(f"kgbuild --jobs {jobs}: {len(pages) / taken:,.0f} pages/s ({len(pages):,} of {size:.1f} kB)")
+            digests.add(digest(pages))
+        assert len(digests) == 1, "the pages differ with the number of processes"
+        start = time.perf_counter()
+        print(f"jinja2, a page of 8 kB: {plain(5000) / (time.perf_counter() - start):,.0f} pages/s")
     finally:
         if arguments.keep is None:
             shutil.rmtree(folder)
 
 
-def measure(folder: Path) -> None:
-    """Compile a project and time its pages."""
-    start = time.perf_counter()
+def gathered(folder: Path) -> SiteInput:
+    """Compile a project and gather what its pages are made of."""
+    gc.set_threshold(50_000, 20, 50)  # as the command does
     material = Material(compile_project(folder))
-    print(f"compiled in {time.perf_counter() - start:.1f} s: {material.compilation.size:,} quads")
-    start = time.perf_counter()
     assert material.views.claims
-    print(f"gathered {len(material.views.claims):,} claims from the store in {time.perf_counter() - start:.1f} s")
-    given = replace(site_input(material, [], {}), indexed=False)
-    peer = plain()
-    digests = {rendered(given, jobs) for jobs in (1, 2)}
-    assert len(digests) == 1, "the pages differ with the number of processes"
-    print(f"jinja2, a page of 8 kB, one process  {peer:>8,.0f} pages per second")
+    return replace(site_input(material, [], {}), indexed=False)
 
 
-def rendered(given: SiteInput, jobs: int) -> str:
-    """Plan and render all pages; print how fast, and return a digest of their bytes."""
-    start, worked = time.perf_counter(), sum(os.times()[:4])
-    pages = [page for page in plan_site(given, jobs) if page.path.endswith(".html")]
-    taken, worked = time.perf_counter() - start, sum(os.times()[:4]) - worked
-    size = sum(len(page.content) for page in pages)
-    print(
-        f"kgbuild, planning and rendering, {jobs} process{'es' if jobs > 1 else ''}  {len(pages) / taken:>8,.0f} pages "
-        f"per second ({len(pages):,} of {size / len(pages) / 1000:.1f} kB in {taken:.1f} s, {worked:.1f} CPU seconds)"
-    )
-    digest = hashlib.sha256()
+def render(given: SiteInput, jobs: int) -> list[Page]:
+    """Plan and render all pages."""
+    return [page for page in plan_site(given, jobs) if page.path.endswith(".html")]
+
+
+def digest(pages: list[Page]) -> str:
+    """Return a digest of the bytes of pages."""
+    found = hashlib.sha256()
     for page in pages:
-        digest.update(page.path.encode() + page.content)
-    return digest.hexdigest()
+        found.update(page.path.encode() + page.content)
+    return found.hexdigest()
 
 
-def plain() -> float:
-    """Return how many pages of 8 kB jinja2 renders in a second of one process."""
+def plain(count: int) -> int:
+    """Render pages of 8 kB with jinja2 alone, each with words of its own."""
     row = (
         "<li class='row'><a href='{{ row.address }}'>{{ row.name }}</a> <b>{{ row.words }}</b> {{ row.number }}</li>\n"
     )
@@ -114,12 +112,10 @@ def plain() -> float:
     rows = [
         {"address": f"id/{n}.html", "name": f"thing {n}", "words": " ".join(WORDS[:20]), "number": n} for n in range(43)
     ]
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < 3:
-        made = template.render(title=f"Page {count}", rows=rows).encode()
-        count += 1
-    assert 7_500 < len(made) < 8_500, len(made)
-    return count / (time.perf_counter() - start)
+    for number in range(count):
+        made = template.render(title=f"Page {number}", rows=rows).encode()
+        assert 7_500 < len(made) < 8_500, len(made)
+    return count
 
 
 def make(folder: Path, entities: int, claims: int, seed: int = 7) -> None:
@@ -127,10 +123,7 @@ def make(folder: Path, entities: int, claims: int, seed: int = 7) -> None:
     dice = random.Random(seed)
     for part in ("articles", "entities", "mappings"):
         (folder / "data" / part).mkdir(parents=True, exist_ok=True)
-    shutil.copytree(ROOT / "ontology", folder / "ontology", dirs_exist_ok=True)
-    settings = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.kgbuild]\n")[2].partition("\n[")[0]
-    lines = [line for line in settings.splitlines(True) if not line.startswith("documents")]
-    (folder / "kgbuild.toml").write_text("".join(lines), "utf-8")
+    lay_settings(folder)
     names = [name(dice, number) for number in range(entities)]
     slugs = [made.replace(" ", "-") for made in names]
     (folder / "data/entities/sources.yaml").write_text(_SOURCES, "utf-8")
@@ -139,6 +132,14 @@ def make(folder: Path, entities: int, claims: int, seed: int = 7) -> None:
     for number in range(-(-claims // CLAIMS_OF_ARTICLE)):
         left = min(CLAIMS_OF_ARTICLE, claims - number * CLAIMS_OF_ARTICLE)
         _article(folder / "data/articles", dice, f"article-{number:05}", names, slugs, left)
+
+
+def lay_settings(folder: Path, more: str = "") -> None:
+    """Write the article's settings but its documents, and some `more`, and its ontology into a folder."""
+    shutil.copytree(ROOT / "ontology", folder / "ontology", dirs_exist_ok=True)
+    settings = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.kgbuild]\n")[2].partition("\n[")[0]
+    lines = [line for line in settings.splitlines(True) if not line.startswith("documents")]
+    (folder / "kgbuild.toml").write_text(more + "".join(lines), "utf-8")
 
 
 def name(dice: random.Random, number: int) -> str:

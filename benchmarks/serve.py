@@ -1,10 +1,10 @@
 """Serve 250k triples with kgbuild and its peers, and measure them with wrk: `python benchmarks/serve.py`.
 
-All servers run at once and are asked in turn, round after round; what is printed are medians, and medians of the ratios
-of each round. Peers that are not installed are left out by name. Further: `--abuse SECONDS` attacks kgbuild beside a
+All servers run at once and are asked in turn, round after round; of each the median round is told. `run.py` does the
+same as a work; peers that are not installed are left out by name. Further: `--abuse SECONDS` attacks kgbuild beside a
 client that behaves; `--schemathesis` checks every operation of the OpenAPI description; `--start` times the start.
 
-    pip install oxigraph rdflib-endpoint schemathesis; apt-get install virtuoso-opensource-7 wrk
+    apt-get install virtuoso-opensource-7 wrk; pip install schemathesis
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import http.client
 import itertools
+import json
 import os
 import re
 import shutil
@@ -23,10 +24,15 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from peers import CACHE, environment
+from peers import memory as megabytes
+from results import OURS, Result, report
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -39,7 +45,7 @@ from kgbuild.store import OxigraphStore
 
 COPIES = 14
 SECONDS = 3
-ROUNDS = 5
+ROUNDS = 3
 BASE = "https://w3id.org/magnesium-rls/"
 RDFS, KGB = "http://www.w3.org/2000/01/rdf-schema#", "https://w3id.org/kgbuild/ns#"
 SELECT = f'SELECT ?s ?label ("%d" AS ?n) WHERE {{ ?s <{RDFS}label> ?label }} LIMIT 10'
@@ -55,6 +61,7 @@ SELECT ?claim ?statement ?certainty ?polarity ?source ?sentence ("%d" AS ?n) WHE
   ?assertion prov:wasAttributedTo ?source ; prov:wasDerivedFrom/kgb:sentenceNumber ?sentence
 }} LIMIT 10"""
 """What people ask: claims about a thing, with certainty, polarity and source."""
+COUNT = f"SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{KGB}Claim> }}"
 CHANGING = """\
 local before, after = "%s", "%s"
 local count = %d
@@ -89,19 +96,19 @@ class Running:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run gave: requests a second, the 99th percentile of the time to answer, and the work of a request."""
+    """What one run gave: requests, the 99th percentile of the time to answer, and how long the server worked."""
 
-    rate: float
+    requests: int
     late_ms: float
-    work_us: float
+    worked: float
 
 
-def enlarge(project: Path) -> Path:
+def enlarge(project: Path, copies: int) -> Path:
     """Replace the store of a build by one with copies of its graph under other names; return the dump."""
     text = (project / "build/site/data/magnesium-rls.nq").read_text("utf-8")
     dump = project / "large.nq"
     with open(dump, "w", encoding="utf-8") as file:
-        for number in range(COPIES):
+        for number in range(copies):
             file.write(text.replace(BASE, f"{BASE[:-1]}-{number}/") if number else text)
     shutil.rmtree(project / "build/store")
     OxigraphStore.write(project / "build/store", dump)
@@ -121,9 +128,9 @@ def peer(command: list[str], port: int, patience: float = 120) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def oxigraph(dump: Path, folder: Path) -> Iterator[Running]:
+def oxigraph(dump: Path, folder: Path, cache: Path) -> Iterator[Running]:
     """Serve with `oxigraph serve-read-only` from disk, the union as default graph."""
-    program = str(Path(sys.executable).with_name("oxigraph"))
+    program = str(environment("oxigraph", cache).with_name("oxigraph"))
     subprocess.run([program, "load", "-l", str(folder), "-f", str(dump)], check=True, capture_output=True)
     subprocess.run([program, "optimize", "-l", str(folder)], check=True, capture_output=True)
     port = free_port()
@@ -133,15 +140,15 @@ def oxigraph(dump: Path, folder: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def rdflib_endpoint(dump: Path, _: Path) -> Iterator[Running]:
+def rdflib_endpoint(dump: Path, _: Path, cache: Path) -> Iterator[Running]:
     """Serve with rdflib-endpoint from memory."""
     port = free_port()
-    with peer([sys.executable, "-c", PEER, str(dump), str(port)], port) as process:
+    with peer([str(environment("rdflib_endpoint", cache)), "-c", PEER, str(dump), str(port)], port) as process:
         yield Running(f"http://127.0.0.1:{port}/sparql", process)
 
 
 @contextlib.contextmanager
-def virtuoso(dump: Path, folder: Path) -> Iterator[Running]:
+def virtuoso(dump: Path, folder: Path, _: Path) -> Iterator[Running]:
     """Serve with Virtuoso."""
     isql, port = free_port(), free_port()
     (folder / "virtuoso.ini").write_text(VIRTUOSO.format(folder=folder, isql=isql, http=port))
@@ -160,29 +167,34 @@ class Case:
     query: str
     changing: bool
 
+    @property
+    def whole(self) -> str:
+        """Return a query whose answer must be the same from all servers: ten rows of many may be any."""
+        if self.query == JOIN:
+            return (JOIN % 0).replace("LIMIT 10", "")
+        return f"SELECT (COUNT(*) AS ?n) {{ SELECT DISTINCT ?s ?label {{ ?s <{RDFS}label> ?label }} }}"
+
 
 CASES = (
     Case("light, each new", SELECT, changing=True),
     Case("join, each new", JOIN, changing=True),
     Case("light, repeated", SELECT, changing=False),
 )
-LIMITS = {
-    ("light, each new", "oxigraph"): 0.5,
-    ("join, each new", "oxigraph"): 0.5,
-    ("light, repeated", "oxigraph"): 1.5,
-    ("light, each new", "rdflib-endpoint"): 4,
-    ("join, each new", "rdflib-endpoint"): 4,
+START: dict[str, Callable[[Path, Path, Path], contextlib.AbstractContextManager[Running]]] = {
+    "oxigraph": oxigraph,
+    "rdflib_endpoint": rdflib_endpoint,
+    "virtuoso": virtuoso,
 }
 
 
-def measure(server: Running, case: Case, folder: Path) -> Measured:
-    """Ask over 8 connections."""
+def measure(server: Running, case: Case, folder: Path, duration: int) -> Measured:
+    """Ask over 8 connections for some seconds."""
     url = server.url
     before, after = (quote(part) for part in case.query.split("%d"))
     path = re.sub(r"^http://[^/]+", "", url)
     script = folder / "wrk.lua"
     script.write_text(CHANGING % (f"{path}?query={before}", after, next(STARTS)))
-    command = ["wrk", "-t1", "-c8", f"-d{SECONDS}s", "--timeout", "30s", "--latency"]
+    command = ["wrk", "-t1", "-c8", f"-d{duration}s", "--timeout", "30s", "--latency"]
     if case.changing:
         command += ["-s", str(script), url]
     else:
@@ -196,55 +208,50 @@ def measure(server: Running, case: Case, folder: Path) -> Measured:
     assert rate is not None
     assert late is not None
     late_ms = float(late[1]) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[late[2]]
-    return Measured(float(rate[1]), late_ms, work * 1e6 / (float(rate[1]) * SECONDS))
+    return Measured(round(float(rate[1]) * duration), late_ms, work)
 
 
-def compare(project: Path, rounds: int) -> None:
-    """Print a table of kgbuild and its peers, and the ratios to them."""
-    dump = enlarge(project)
-    print(f"{len(dump.read_bytes().splitlines()):,} quads, 8 connections, {os.cpu_count()} cores,", end=" ")
-    print(f"{rounds} rounds of {SECONDS} s each, load {os.getloadavg()[0]:.1f} at the start")
-    peers: dict[str, Callable[[Path, Path], contextlib.AbstractContextManager[Running]]] = {
-        "oxigraph": oxigraph,
-        "rdflib-endpoint": rdflib_endpoint,
-        "Virtuoso": virtuoso,
-    }
-    with contextlib.ExitStack() as running:
+def compare(cache: Path, rounds: int = ROUNDS, duration: int = SECONDS, copies: int = COPIES) -> list[Result]:
+    """Measure kgbuild beside its peers on copies of the article's graph; tell who is left out."""
+    if shutil.which("wrk") is None:
+        print("serve is left out: wrk is not installed (apt-get install wrk)", file=sys.stderr)
+        return []
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as running:
+        project = built_project(Path(place))
+        dump = enlarge(project, copies)
         ours = running.enter_context(serving(project))
-        servers = {"kgbuild": Running(f"{ours.url}sparql", ours.process.pid)}
-        for name, start in peers.items():
-            folder = Path(tempfile.mkdtemp(dir=project))
+        servers = {OURS: Running(f"{ours.url}sparql", ours.process.pid)}
+        for name, start in START.items():
+            print(f"serve by {name}, {copies} times the article", file=sys.stderr, flush=True)
             try:
-                servers[name] = running.enter_context(start(dump, folder))
+                servers[name] = running.enter_context(start(dump, Path(tempfile.mkdtemp(dir=project)), cache))
             except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
-                print(f"{name} is left out: {str(error)[:90]}")
+                print(f"{name} is left out: {str(error)[:90]}", file=sys.stderr)
+        claims = int(answer(servers[OURS], COUNT)[0][0])
+        results: list[Result] = []
         for case in CASES:
-            measured = [
-                {name: measure(server, case, project) for name, server in servers.items()} for _ in range(rounds)
+            runs = [
+                {who: measure(each, case, project, duration) for who, each in servers.items()} for _ in range(rounds)
             ]
-            show(case, measured)
-    print(f"load {os.getloadavg()[0]:.1f} at the end")
+            wanted = answer(servers[OURS], case.whole)
+            for who, server in servers.items():
+                found = sorted((run[who] for run in runs), key=lambda each: each.requests)[rounds // 2]
+                outcome = "equal" if answer(server, case.whole) == wanted else "different"
+                results.append(Result(
+                    "serve", case.name, who, claims, found.requests, round(found.worked, 3), float(duration),
+                    round(megabytes(server.process)), found.late_ms, outcome,
+                ))  # fmt: skip
+    return results
 
 
-def show(case: Case, measured: list[dict[str, Measured]]) -> None:
-    """Print what was measured in one case: medians, and medians of the ratio in each round.
-
-    `work` is the time of all cores for one request; other load on the machine changes its ratio least.
-    """
-    heads = (
-        f"{'requests/s':>12}{'p99 ms':>10}{'work us':>10}{'kgbuild / it':>14}{'lowest':>8}{'highest':>8}{'limit':>7}"
-    )
-    print(f"\n{case.name:<18}{heads}{'by work':>9}")
-    for name in measured[0]:
-        found = [item[name] for item in measured]
-        rate, late, work = (statistics.median(getattr(item, of) for item in found) for of in Measured.__annotations__)
-        print(f"{name:<18}{rate:>12,.0f}{late:>10.1f}{work:>10.0f}", end="")
-        if name != "kgbuild":
-            ratios = sorted(item["kgbuild"].rate / item[name].rate for item in measured)
-            by_work = statistics.median(item[name].work_us / item["kgbuild"].work_us for item in measured)
-            print(f"{statistics.median(ratios):>14.2f}{ratios[0]:>8.2f}{ratios[-1]:>8.2f}", end="")
-            print(f"{LIMITS.get((case.name, name), ''):>7}{by_work:>9.2f}", end="")
-        print(flush=True)
+def answer(server: Running, query: str) -> list[tuple[str, ...]]:
+    """Return the rows of an answer, each once: rdflib repeats what stands in two graphs."""
+    heads = {"Accept": "application/sparql-results+json"}
+    request = urllib.request.Request(f"{server.url}?query={quote(query)}", headers=heads)
+    with urllib.request.urlopen(request, timeout=120) as reply:
+        told = json.load(reply)
+    names = told["head"]["vars"]
+    return sorted({tuple(row[name]["value"] for name in names) for row in told["results"]["bindings"]})
 
 
 QUERIES = (
@@ -386,7 +393,11 @@ def main() -> None:
     given.add_argument("--schemathesis", action="store_true")
     given.add_argument("--start", action="store_true")
     given.add_argument("--rounds", type=int, default=ROUNDS)
+    given.add_argument("--cache", type=Path, default=CACHE, help="folder of the peers' environments")
     options = given.parse_args()
+    if not (options.abuse or options.schemathesis or options.start):
+        print(report(compare(options.cache, options.rounds)))
+        return
     well = True
     with tempfile.TemporaryDirectory() as folder:
         project = built_project(Path(folder))
@@ -396,8 +407,6 @@ def main() -> None:
             well &= abuse(project, options.abuse)
         if options.schemathesis:
             well &= schemathesis(project)
-        if not (options.abuse or options.schemathesis or options.start):
-            compare(project, options.rounds)
     sys.exit(0 if well else 1)
 
 
