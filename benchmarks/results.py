@@ -114,7 +114,7 @@ def together(kept: list[Result], new: list[Result]) -> list[Result]:
 
 def report(results: list[Result]) -> str:
     """Return the tables and the targets as Markdown."""
-    lines = ["# Results", ""]
+    lines = ["# Benchmark results", ""]
     lines += [
         "What kgbuild and its peers take for the same work on the same data, in seconds and memory; what they give is",
         "compared. Ratios are of figures of one run, on the machine that is named here; `benchmarks/README.md` in the",
@@ -232,28 +232,31 @@ def _ceilings(results: list[Result]) -> list[tuple[str, str, bool]]:
 
 def plot(results: list[Result]) -> str:
     """Draw, for each work, the rate of each at the largest size that all did, as bars on a logarithmic scale (SVG)."""
-    rows: list[tuple[str, str, float, str]] = []
+    longest = log10(max((result.rate for result in results), default=10.0))
+    parts: list[str] = []
+    top = 4
     for work, case in dict.fromkeys((result.work, result.case) for result in results):
         found = [result for result in results if (result.work, result.case) == (work, case)]
         sizes = [{each.claims for each in found if each.who == who} for who in {each.who for each in found}]
         common = max(set.intersection(*sizes), default=None)
         unit, clock = UNITS[work]
+        words = f"{work.replace('_', ' ').capitalize()}{f', {case}' if case else ''}"
+        size = "" if common is None else f" ({common:,} claims)"
+        parts.append(f'<text x="6" y="{top + 16}" font-weight="bold">{words}{size}: {unit} in a {CLOCKS[clock]}</text>')
+        top += 24
         for result in (each for each in found if each.claims == common and each.rate):
-            words = f"{work.replace('_', ' ')}{f', {case}' if case else ''} ({common:,}): {result.who}"
+            width = max(2.0, 240 * log10(max(result.rate, 1)) / longest)
+            fill = "#0f5c6e" if result.who in {OURS, TWO} else "#9aa5ad"
             most = "&lt; " if result.outcome == "cut off" else ""
-            rows.append((words, result.who, result.rate, f"{most}{result.rate:,.0f} {unit}/{CLOCKS[clock]}"))
-    longest = max((log10(max(rate, 1)) for _, _, rate, _ in rows), default=1.0) or 1.0
-    height = 22 * len(rows) + 16
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 850 {height}" font-family="sans-serif" font-size="13">',
+            parts.append(f'<text x="6" y="{top + 14}">{result.who}</text>')
+            parts.append(f'<rect x="122" y="{top + 3}" width="{width:.1f}" height="14" fill="{fill}"/>')
+            parts.append(f'<text x="{width + 130:.0f}" y="{top + 14}">{most}{result.rate:,.0f}</text>')
+            top += 20
+        top += 10
+    start = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="470" viewBox="0 0 470 {top}" font-family="sans-serif" '
+        'font-size="13">',
         "<title>Work done in a second, logarithmic scale</title>",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
     ]
-    for number, (words, who, rate, told) in enumerate(rows):
-        top = 8 + 22 * number
-        width = max(2.0, 350 * log10(max(rate, 1)) / longest)
-        fill = "#0f5c6e" if who in {OURS, TWO} else "#9aa5ad"
-        parts.append(f'<text x="6" y="{top + 14}">{words}</text>')
-        parts.append(f'<rect x="325" y="{top + 3}" width="{width:.1f}" height="14" fill="{fill}"/>')
-        parts.append(f'<text x="{width + 333:.0f}" y="{top + 14}">{told}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+    return "\n".join([*start, *parts, "</svg>", ""])
