@@ -165,7 +165,7 @@ def about_entity(base: str, slug: str, number: int = 1) -> Asking[Excerpt | None
     )
     statements = {row[0].value: _count((row[1:],)) for row in counts if isinstance(row[0], ox.NamedNode)}
     for dataset in statements:
-        inside = f"{_STATES.format(iri)} ?s dcterms:isPartOf <{dataset}> ."
+        inside = f"{_STATES.format(iri)} FILTER EXISTS {{ ?s dcterms:isPartOf <{dataset}> }}"
         yield from made.describe(_first((yield _paged("?s", inside, Portion(1, 0, BESIDE)))))
     yield from made.close()
     return Excerpt(frozenset(made.quads), portion, claims, statements)
@@ -300,8 +300,8 @@ class _Gathered:
             claims = [iri for iri in named if iri.startswith(f"{self.base}claim/")]
             self.known.update(claims)
             if claims:
-                labels = f"{_values('s', claims)} VALUES ?p {{ <{RDFS}label> }}"
-                self.add((yield _QUADS.format(labels)))
+                labels = f"GRAPH ?g {{ ?s <{RDFS}label> ?o }} BIND(<{RDFS}label> AS ?p)"
+                self.add((yield f"SELECT DISTINCT ?s ?p ?o ?g WHERE {{ {_values('s', claims)} {labels} }}"))
             yield from self.describe(set(named) - set(claims))
 
     def _named(self) -> Iterator[str]:
