@@ -23,7 +23,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted(
     path
     for path in ROOT.glob("**/README.md")
-    if not {".spark", ".venv", ".validators", "build", "node_modules"} & set(path.parts)
+    if not any(part in {"build", "node_modules"} or part[0] == "." for part in path.relative_to(ROOT).parts)
 )
 
 
