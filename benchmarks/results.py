@@ -29,6 +29,7 @@ UNITS = {
 """What is counted of each work, and the clock whose seconds it is divided by."""
 LOAD = round(os.getloadavg()[0], 1)  # before anything is measured
 CLOCKS = {"cpu": "CPU s", "wall": "s"}
+_SECONDS = {"cpu": "CPU second", "wall": "second"}
 
 
 def machine() -> str:
@@ -233,8 +234,8 @@ def _ceilings(results: list[Result]) -> list[tuple[str, str, bool]]:
 def plot(results: list[Result]) -> str:
     """Draw, for each work, the rate of each at the largest size that all did, as bars on a logarithmic scale (SVG)."""
     longest = log10(max((result.rate for result in results), default=10.0))
-    parts: list[str] = []
-    top = 4
+    parts = ['<text x="6" y="18" fill="#55606a">Bars on a logarithmic scale: the numbers tell how much</text>']
+    top = 30
     for work, case in dict.fromkeys((result.work, result.case) for result in results):
         found = [result for result in results if (result.work, result.case) == (work, case)]
         sizes = [{each.claims for each in found if each.who == who} for who in {each.who for each in found}]
@@ -242,7 +243,9 @@ def plot(results: list[Result]) -> str:
         unit, clock = UNITS[work]
         words = f"{work.replace('_', ' ').capitalize()}{f', {case}' if case else ''}"
         size = "" if common is None else f" ({common:,} claims)"
-        parts.append(f'<text x="6" y="{top + 16}" font-weight="bold">{words}{size}: {unit} in a {CLOCKS[clock]}</text>')
+        parts.append(
+            f'<text x="6" y="{top + 16}" font-weight="bold">{words}{size}: {unit} in a {_SECONDS[clock]}</text>'
+        )
         top += 24
         for result in (each for each in found if each.claims == common and each.rate):
             width = max(2.0, 240 * log10(max(result.rate, 1)) / longest)
