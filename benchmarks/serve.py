@@ -37,9 +37,10 @@ from results import OURS, Result, report
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from servers import Server, built_project, children, seconds, serving, until
+from stores import free_port
 from test_server_clients import REFUSALS
 from test_server_limits import ENDLESS, memory
-from test_server_remote import VIRTUOSO, answers, free_port
+from test_server_remote import VIRTUOSO, answers
 
 from kgbuild.store import OxigraphStore
 
