@@ -20,7 +20,7 @@ from kgbuild.diagnostics import KgbuildError
 from kgbuild.project import Project
 from kgbuild.server import api, graphs, pages, watching
 from kgbuild.server.cache import Cache
-from kgbuild.server.connections import CYCLE, KEY, Asked, Memory, Ready, deliver, head_of
+from kgbuild.server.connections import CYCLE, FRAMING, KEY, Asked, Memory, Ready, deliver, head_of
 from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.negotiation import Syntax
 from kgbuild.server.ondemand import OnDemand
@@ -60,8 +60,6 @@ LOOK: Final = 0.5
 
 _SMALL: Final = 256 << 10
 """Bytes of an answer that is kept ready to send."""
-_FRAMING: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
-"""Headers of requests that are read each time."""
 _EVERY_HEAD: Final = head_of(EVERY)
 
 
@@ -300,7 +298,7 @@ class Application:
             return
         if response.status_code != 200 or len(body) > _SMALL or not getattr(response, "tagged", False):
             return
-        if not any(name in _FRAMING for name, _ in scope["headers"]):
+        if not any(name in FRAMING for name, _ in scope["headers"]):
             client = scope["client"][0] if scope["client"] else ""
             self.memory.kept.put(key, Ready(head, body, path, client, len(key[1]) + len(head) + len(body)))
 

@@ -28,6 +28,8 @@ KEY: Final = "kgbuild.key"
 """Where the scope of a request holds what its answer may be kept under, if its bytes came at once and alone."""
 FOUND: Final = "kgbuild.found"
 """Where the scope of a request holds what was found before it was read."""
+FRAMING: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
+"""Headers of requests that are read each time."""
 Asked = Coroutine[Any, Any, tuple["Ready | None", object]]
 """What asks for an answer: gives one that is ready to send, and what was found, where it is to be told otherwise."""
 

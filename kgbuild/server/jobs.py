@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import pyoxigraph as ox
 
-from kgbuild.store import holds, names_dataset, sorted_triples, syntax_error, tokens, uses_service
+from kgbuild.store import names_dataset, sorted_triples, syntax_error, tokens, uses_service
 
 HEAD: Final = struct.Struct(">III")
 """The number of a message, and the lengths of its JSON and of its body in bytes."""
@@ -27,7 +27,6 @@ RESULT_FORMATS: Final = {
     "text/csv": ox.QueryResultsFormat.CSV,
     "text/tab-separated-values": ox.QueryResultsFormat.TSV,
 }
-_SPECIAL: Final = frozenset({"FROM", "LOAD", "SERVICE"})
 _LEAST: Final = {"application/sparql-results+json": 3, "application/sparql-results+xml": 15}
 """The fewest bytes that a row takes; TSV and CSV need one."""
 
@@ -191,13 +190,12 @@ def evaluate(
 
     With `services` the query may hold SERVICE: the server has seen to it that each leads to its own forwarder.
     """
-    plain = not holds(job.query, _SPECIAL)
-    asks_others = not plain and uses_service(job.query)
+    asks_others = uses_service(job.query)
     if asks_others and not services:
         return Reply("service", message="the query uses SERVICE, which this server does not allow")
     try:
-        known = {name: space for mark, name, space in _marked(tuple(prefixes.items())) if mark in job.query}
-        answer = store.query(job.query, prefixes=known, **_dataset(job, plain=plain))
+        known = {name: space for name, space in prefixes.items() if f"{name}:" in job.query}
+        answer = store.query(job.query, prefixes=known, **_dataset(job))
         if isinstance(answer, ox.QueryTriples):
             return write_graph(answer, job.graph, prefixes, rows, most)
         if job.results not in RESULT_FORMATS:
@@ -216,16 +214,10 @@ def evaluate(
         return Reply("syntax", message=str(error), line=1, column=1)
 
 
-@lru_cache(maxsize=8)
-def _marked(prefixes: tuple[tuple[str, str], ...]) -> list[tuple[str, str, str]]:
-    """Return prefixes with what stands in a query that uses them."""
-    return [(f"{name}:", name, space) for name, space in prefixes]
-
-
-def _dataset(job: Job, *, plain: bool) -> dict[str, Any]:
+def _dataset(job: Job) -> dict[str, Any]:
     """Return the dataset of a query: that of the protocol, else that of FROM, else the union of all graphs."""
     if job.default is None and job.named is None:
-        return {"use_default_graph_as_union": plain or not names_dataset(job.query)}
+        return {"use_default_graph_as_union": not names_dataset(job.query)}
     return {
         "default_graph": [ox.NamedNode(name) for name in job.default or ()],
         "named_graphs": [ox.NamedNode(name) for name in job.named or ()],

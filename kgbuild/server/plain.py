@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request
 
 from kgbuild.server.cache import Cache
+from kgbuild.server.connections import FRAMING
 from kgbuild.server.negotiation import HTML, Syntax
 from kgbuild.server.sparql import decoded
 
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 _END: Final = b" HTTP/1.1\r\n"
 _VALUE: Final = re.compile(rb"[A-Za-z0-9%+\-._~*'()!,;:@/?$]+")
 """A value of the address that needs no further care."""
-_READ: Final = frozenset((
-    b"connection", b"content-length", b"expect", b"if-none-match", b"range", b"transfer-encoding", b"upgrade",
-))  # fmt: skip
-"""Headers of requests that are read each time."""
+_READ: Final = FRAMING | {b"if-none-match", b"range"}
+"""Headers of requests that are read each time, of those that ask for an answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,11 +320,11 @@ class Pool:
                 return Reply("service", message=str(error))
         while True:
             try:
-                turn = self.turns.take_now(client) or await self.turns.take(client, self.limits.seconds)
+                turn = await self.turns.take(client, self.limits.seconds)
             except BusyError as error:
                 return Reply("busy", message=str(error))
             try:
-                worker = self._ready(client) or await self._free(client)
+                worker = await self._free(client)
             except BaseException:
                 turn.release()
                 raise

@@ -207,8 +207,8 @@ class Endpoint:
         self, request: Request, question: Question, table: Syntax | None, graph: Syntax | None
     ) -> Response:
         """Answer a question in the format that suits the kind of its answer."""
-        found = request.scope.get(FOUND) or await self.find(job_of(question, table, graph), client_of(request))
-        reply, tag = found
+        job = job_of(question, table, graph)
+        reply, tag = request.scope.get(FOUND) or await self.find(job, client_of(request))
         if reply.status != "ok":
             raise refusal(reply)
         return self.tell(request, question, table, reply, tag)

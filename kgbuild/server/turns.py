@@ -76,20 +76,13 @@ class Turns:
         """Return how many wait."""
         return sum(map(len, self.waiting.values()))
 
-    def take_now(self, client: str) -> Turn | None:
-        """Return a place if there is one."""
-        if not self.waiting and self.running_short < self.room and self.held.get(client, 0) < self.each:
-            return self._start(client)
-        return None
-
     async def take(self, client: str, patience: float = 60.0) -> Turn:
         """Wait for a place; raise `BusyError` where the queue, or the client's share of it, is full, or none is free.
 
         `patience` is how many seconds to wait.
         """
-        turn = self.take_now(client)
-        if turn is not None:
-            return turn
+        if not self.waiting and self.running_short < self.room and self.held.get(client, 0) < self.each:
+            return self._start(client)
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
             self._drop_empty(client)
