@@ -87,7 +87,8 @@ def test_nothing_runs_on_when_the_results_are_left() -> None:
 
 def test_forks_that_share_work_end_with_the_process_that_asked() -> None:
     code = "import os, time; from kgbuild.pool import share; asked = os.getpid()\n"
-    code += "def work(n):\n    print(os.getpid(), flush=True); time.sleep(30 if os.getpid() == asked else 0.5); return 'x' * 1_000_000\n"
+    code += "def work(n):\n    os.write(1, b'%d\\n' % os.getpid())  # one call: lines of two processes do not mix\n"
+    code += "    time.sleep(30 if os.getpid() == asked else 0.5); return 'x' * 1_000_000\n"
     code += "share(work, [1, 2], 2)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
