@@ -113,7 +113,7 @@ def _filled(request: Request, query: Query, snapshot: Snapshot, *, given_by_name
 async def _with_claims(request: Request, sparql: str, snapshot: Snapshot, endpoint: Endpoint) -> Response:
     """Answer in SPARQL JSON; beside the rows stands each claim they name, with certainty, polarity and source."""
     media = RESULTS[0].media_type
-    reply, tag = await endpoint.find(Job(sparql, media, ""), client_of(request))
+    reply, tag, _ = await endpoint.find(Job(sparql, media, ""), client_of(request))
     if reply.status != "ok":
         raise refusal(reply)
     document = await told(reply.body, snapshot.project.base, endpoint, client_of(request))

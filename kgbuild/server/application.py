@@ -25,15 +25,15 @@ from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.negotiation import Syntax
 from kgbuild.server.ondemand import OnDemand
 from kgbuild.server.operations import AccessLog, Metrics
-from kgbuild.server.plain import Plan, Plans
+from kgbuild.server.plain import Plans
 from kgbuild.server.pool import GoneError, Pool
 from kgbuild.server.remote import Remote
-from kgbuild.server.replies import Whole, problem
+from kgbuild.server.replies import Whole, answer, problem
 from kgbuild.server.resources import Resources
 from kgbuild.server.services import Services
 from kgbuild.server.settings import MEGABYTE, Settings
 from kgbuild.server.snapshots import Snapshot, current_mark
-from kgbuild.server.sparql import METHODS, Endpoint, Kept, Question, RefusedError, job_of, refused
+from kgbuild.server.sparql import HEADERS, METHODS, Endpoint, RefusedError, refused
 from kgbuild.server.turns import Turns
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Application:
         self.prefix = urlsplit(settings.base_url).path or "/"
         self.turns = remote.turns if remote else new_turns(settings)
         self.files: Cache[bytes] = Cache(64 * MEGABYTE)
-        self.answers: Cache[Kept] = Cache(64 * MEGABYTE)
+        self.answers: Cache[Reply] = Cache(64 * MEGABYTE)
         self.plans = Plans(f"{self.prefix}sparql", settings.limits.url)
         self.memory = Memory(Cache(64 * MEGABYTE), self.note, self.shortly, apart=bool(settings.trusted))
         self.metrics = Metrics(self)
@@ -300,7 +300,7 @@ class Application:
             return
         if not any(name in FRAMING for name, _ in scope["headers"]):
             client = scope["client"][0] if scope["client"] else ""
-            self.memory.kept.put(key, Ready(head, body, path, client, len(key[1]) + len(head) + len(body)))
+            self.memory.keep(key, Ready(head, body, path, client))
 
     def _path(self, path: str) -> str:
         """Return a path below the base address."""
@@ -382,19 +382,18 @@ class Application:
         return None if found is None else self._shortly(key, client, *found)
 
     async def _shortly(
-        self, key: tuple[str, bytes], client: str, sparql: str, plan: Plan
+        self, key: tuple[str, bytes], client: str, request: Request, job: Job
     ) -> tuple[Ready | None, object]:
         serving = self.current
         if serving is None:
             return None, None
-        question = Question(sparql)
-        found = reply, tag = await serving.endpoint.find(job_of(question, plan.table, plan.graph), client)
+        found = reply, tag, again = await serving.endpoint.find(job, client)
         if reply.status != "ok" or not tag or len(reply.body) > _SMALL:
             return None, found
-        head = _head(serving.endpoint.tell(plan.request, question, plan.table, reply, tag))
-        ready = Ready(head, reply.body, "sparql", client, len(key[1]) + len(head) + len(reply.body))
-        if serving is self.current:
-            self.memory.kept.put(key, ready)
+        head = _head(answer(request, reply.body, reply.media, tag, HEADERS))
+        ready = Ready(head, reply.body, "sparql", client)
+        if again and serving is self.current:
+            self.memory.keep(key, ready)
         return ready, None
 
     async def _operations(self, request: Request, path: str) -> Response:

@@ -10,9 +10,10 @@ import asyncio
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -38,18 +39,13 @@ class _TooLongError(Exception):
     """A request whose address or headers are longer than allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """A whole answer (200), and what is noted when it is sent."""
 
     head: bytes
     body: bytes
     path: str
     client: str
-    size: int
-
-    def __len__(self) -> int:
-        return self.size + 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +62,10 @@ class Memory:
         """Return what the answer to a request is kept under."""
         return (client[0] if self.apart and client else "", request)
 
+    def keep(self, key: tuple[str, bytes], ready: Ready) -> None:
+        """Keep an answer ready to send when the same request comes again."""
+        self.kept.put(key, ready, len(key[1]) + len(ready.head) + len(ready.body) + 500)
+
 
 def head_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Spell the headers of an answer; raise `ValueError` where one would begin a line of its own.
@@ -79,6 +79,12 @@ def head_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     return head
 
 
+@lru_cache(maxsize=1)
+def _first(*headers: tuple[bytes, bytes]) -> bytes:
+    """Spell the headers that all answers of a second begin with."""
+    return head_of(headers)
+
+
 async def deliver(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> None:
     """Send a whole answer at once."""
     if cycle.flow.write_paused and not cycle.disconnected:
@@ -88,7 +94,7 @@ async def deliver(cycle: RequestResponseCycle, status: int, head: bytes, body: b
     cycle.response_started = cycle.response_complete = True
     cycle.message_event.set()
     closing = b"" if cycle.keep_alive else b"connection: close\r\n"
-    first = head_of(cycle.default_headers)
+    first = _first(*cycle.default_headers)
     cycle.transport.write(b"".join((STATUS_LINE[status], first, head, closing, b"\r\n", body)))
     if not cycle.keep_alive:
         cycle.transport.close()
@@ -186,7 +192,7 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
             """Send a whole answer."""
             self._unset_keepalive_if_required()
             self._heard()
-            first = head_of(self.server_state.default_headers)
+            first = _first(*self.server_state.default_headers)
             self.transport.write(b"".join((STATUS_LINE[200], first, ready.head, b"\r\n", ready.body)))
             self.on_response_complete()
             client = ready.client if memory.apart or self.client is None else self.client[0]

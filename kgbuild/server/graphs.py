@@ -58,7 +58,7 @@ def _syntax(request: Request) -> Syntax:
 
 
 async def _holds(request: Request, endpoint: Endpoint, question: str) -> bool:
-    reply, _ = await endpoint.find(Job(question, "text/csv"), client_of(request))
+    reply = (await endpoint.find(Job(question, "text/csv"), client_of(request))).reply
     if reply.status != "ok":
         raise refusal(reply)
     return reply.body.strip() == b"true"

@@ -1,7 +1,7 @@
 """What the server asks of a worker process, and what it gets back: messages, and the evaluation itself.
 
-A worker holds one store, read-only. A message is a number, two lengths, a JSON array and a body
-of bytes; a reply has the number of its job.
+A worker holds one store, read-only. A message is a number, two lengths, a JSON array and a body of bytes; a reply has
+the number of its job. A message with nothing but a number recalls all jobs sent before it which are not begun.
 """
 
 from __future__ import annotations
@@ -60,6 +60,18 @@ class Reply(NamedTuple):
     column: int = 0
 
 
+class Message(NamedTuple):
+    """A job, a reply, or, where it is empty, a recall."""
+
+    number: int
+    head: bytes = b""
+    body: bytes = b""
+
+    def pack(self) -> bytes:
+        """Spell the message for a socket."""
+        return b"".join((HEAD.pack(self.number, len(self.head), len(self.body)), self.head, self.body))
+
+
 @lru_cache(maxsize=256)
 def _written(*values: Any) -> bytes:
     return json.dumps(values).encode()
@@ -70,66 +82,41 @@ def _read(head: bytes) -> tuple[Any, ...]:
     return tuple(tuple(item) if isinstance(item, list) else item for item in json.loads(head))
 
 
-def _pack(number: int, head: bytes, body: bytes) -> bytes:
-    return b"".join((HEAD.pack(number, len(head), len(body)), head, body))
+def job_message(job: Job, number: int) -> Message:
+    """Return a job as a message.
 
-
-def _unpack(message: bytes) -> tuple[tuple[Any, ...], bytes]:
-    end = HEAD.size + HEAD.unpack_from(message)[1]
-    return _read(message[HEAD.size : end]), message[end:]
-
-
-def number_of(message: bytes) -> int:
-    """Return the number of a message."""
-    return int(HEAD.unpack_from(message)[0])
-
-
-def pack_job(job: Job, number: int) -> bytes:
-    """Spell a job as a message.
-
-    >>> job = Job("ASK {}", default=("http://a/",)); read_job(pack_job(job, 1)) == job
+    >>> job = Job("ASK {}", default=("http://a/",)); read_job(job_message(job, 1)) == job
     True
     """
     head = _written(job.results, job.graph, job.default, job.named, job.task)
-    return _pack(number, head, job.query.encode("utf-8", "surrogatepass"))
+    return Message(number, head, job.query.encode("utf-8", "surrogatepass"))
 
 
-def read_job(message: bytes) -> Job:
+def read_job(message: Message) -> Job:
     """Read a job from a message."""
-    head, query = _unpack(message)
-    return Job(query.decode("utf-8", "surrogatepass"), *head)
+    return Job(message.body.decode("utf-8", "surrogatepass"), *_read(message.head))
 
 
-def pack_recall(number: int) -> bytes:
-    """Spell a message that recalls all jobs sent before it which are not begun."""
-    return HEAD.pack(number, 0, 0)
+def reply_message(reply: Reply, number: int) -> Message:
+    """Return a reply as a message.
 
-
-def is_recall(message: bytes) -> bool:
-    """Tell whether a message recalls jobs."""
-    return len(message) == HEAD.size
-
-
-def pack_reply(reply: Reply, number: int) -> bytes:
-    """Spell a reply as a message.
-
-    >>> reply = Reply("ok", b"true", "text/csv"); read_reply(pack_reply(reply, 1)) == reply
+    >>> reply = Reply("ok", b"true", "text/csv"); read_reply(reply_message(reply, 1)) == reply
     True
     """
-    return _pack(number, _written(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
+    return Message(number, _written(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
 
 
-def read_reply(message: bytes) -> Reply:
+def read_reply(message: Message) -> Reply:
     """Read a reply from a message."""
-    (status, *rest), body = _unpack(message)
-    return Reply(status, body, *rest)
+    status, media, words, line, column = _read(message.head)
+    return Reply(status, message.body, media, words, line, column)
 
 
 class Messages:
     """Bytes as they come from a socket, cut into messages.
 
-    >>> messages, message = Messages(), pack_reply(Reply("ok"), 1)
-    >>> messages.take(message[:9]), messages.take(message[9:] + message) == [message, message]
+    >>> messages, message = Messages(), Message(1, b"[]", b"tea")
+    >>> messages.take(message.pack()[:9]), messages.take(message.pack()[9:] + message.pack()) == [message, message]
     ([], True)
     """
 
@@ -137,28 +124,27 @@ class Messages:
         self.parts: list[bytes] = []
         self.got, self.needed = 0, HEAD.size
 
-    def take(self, part: bytes) -> list[bytes]:
+    def take(self, part: bytes) -> list[Message]:
         """Take the next bytes; return the messages that are whole now."""
-        if not self.got and len(part) == self._size(part, 0):
-            return [part]
         self.parts.append(part)
         self.got += len(part)
         if self.got < self.needed:
             return []
-        data, found, start = b"".join(self.parts), [], 0
-        while (end := start + self._size(data, start)) <= len(data):
-            found.append(data[start:end])
+        data = b"".join(self.parts) if len(self.parts) > 1 else part
+        found: list[Message] = []
+        start, self.needed = 0, HEAD.size
+        while self.got - start >= HEAD.size:
+            number, head, body = HEAD.unpack_from(data, start)
+            middle = start + HEAD.size + head
+            end = middle + body
+            if end > self.got:
+                self.needed = end - start
+                break
+            found.append(Message(number, data[start + HEAD.size : middle], data[middle:end]))
             start = end
-        self.parts = [data[start:]]
-        self.got, self.needed = len(data) - start, self._size(data, start)
+        self.got -= start
+        self.parts = [data[start:]] if self.got else []
         return found
-
-    def _size(self, data: bytes, start: int) -> int:
-        """Return how many bytes the message at a place has, as far as one can tell."""
-        if len(data) - start < HEAD.size:
-            return HEAD.size
-        _, head, body = HEAD.unpack_from(data, start)
-        return int(HEAD.size + head + body)
 
 
 class _TooLargeError(OSError):

@@ -132,7 +132,8 @@ class OnDemand:
         return data, json.loads(head)
 
     def _keep(self, path: str, data: bytes, headers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
-        self.resources.memory.put((self.snapshot.digest, "made", path), json.dumps(headers).encode() + b"\n" + data)
+        whole = json.dumps(headers).encode() + b"\n" + data
+        self.resources.memory.put((self.snapshot.digest, "made", path), whole, len(whole))
         return data, headers
 
     def _headers(self, excerpt: Excerpt, wanted: _Wanted, syntax: Syntax) -> dict[str, str]:
@@ -238,7 +239,7 @@ class OnDemand:
             return made
 
     async def _rows(self, request: Request, query: str) -> Rows:
-        reply, _ = await self.endpoint.find(Job(query, RESULTS[0].media_type, ""), client_of(request))
+        reply = (await self.endpoint.find(Job(query, RESULTS[0].media_type, ""), client_of(request))).reply
         if reply.status != "ok":
             raise refusal(reply)
         found = ox.parse_query_results(reply.body, format=ox.QueryResultsFormat.JSON)

@@ -6,38 +6,32 @@ not answered with 200 goes the usual way, which says why.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from string import ascii_letters
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from starlette.requests import Request
 
 from kgbuild.server.cache import Cache
 from kgbuild.server.connections import FRAMING
+from kgbuild.server.jobs import Job
 from kgbuild.server.negotiation import HTML, Syntax
-from kgbuild.server.sparql import decoded
+from kgbuild.server.sparql import Question, decoded, job_of
 
 if TYPE_CHECKING:
     from starlette.types import Scope
 
 _END: Final = b" HTTP/1.1\r\n"
-_VALUE: Final = re.compile(rb"[A-Za-z0-9%+\-._~*'()!,;:@/?$]+")
-"""A value of the address that needs no further care."""
+_PLAIN: Final = ascii_letters.encode() + b"0123456789%+-._~*'()!,;:@/?$"
+"""What a value of the address may hold that needs no further care."""
 _READ: Final = FRAMING | {b"if-none-match", b"range"}
 """Headers of requests that are read each time, of those that ask for an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the headers of a request say: a request with these headers, and the formats it takes."""
+class Plan(NamedTuple):
+    """What the headers of a request say: a request with these headers, and a job in the formats it takes."""
 
     request: Request
-    table: Syntax | None
-    graph: Syntax | None
-    size: int
-
-    def __len__(self) -> int:
-        return self.size
+    job: Job
 
 
 class Plans:
@@ -54,18 +48,18 @@ class Plans:
         coding = given.get(b"accept-encoding", b"identity")
         if first.startswith(self.start) and table is not HTML and coding == b"identity" and not _READ & given.keys():
             request = Request({"type": "http", "method": "GET", "headers": scope["headers"]})
-            self.kept.put(headers, Plan(request, table, graph, len(headers) + 1000))
+            self.kept.put(headers, Plan(request, job_of(Question(""), table, graph)), len(headers) + 1000)
 
-    def find(self, data: bytes) -> tuple[str, Plan] | None:
-        """Return the query of a request, and what its headers say, if that is known."""
+    def find(self, data: bytes) -> tuple[Request, Job] | None:
+        """Return what a request asks, and one with the same headers, if these are known."""
         if not data.startswith(self.start):
             return None
         end = data.find(_END)
         plan = self.kept.get(data[end + len(_END) :])
         value = data[len(self.start) : end]
-        if plan is None or end > self.most or not _VALUE.fullmatch(value):
+        if plan is None or end > self.most or not value or value.translate(None, _PLAIN):
             return None
         try:
-            return decoded(value), plan
+            return plan.request, Job(decoded(value), plan.job.results, plan.job.graph)
         except UnicodeDecodeError:
             return None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from kgbuild.project import Project
-from kgbuild.server.jobs import Job, Messages, Reply, number_of, pack_job, pack_recall, read_reply
+from kgbuild.server.jobs import Job, Message, Messages, Reply, job_message, read_reply
 from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turn, Turns
@@ -89,10 +89,9 @@ class Worker(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take a part of what comes: a reply to a job that was recalled too late is dropped."""
         for message in self.messages.take(data):
-            number = number_of(message)
-            if not number:
+            if not message.number:
                 self.told.set_result(read_reply(message))
-            elif self.runs and self.runs[0].number == number:
+            elif self.runs and self.runs[0].number == message.number:
                 self._next(read_reply(message))
 
     def _next(self, reply: Reply) -> None:
@@ -118,16 +117,16 @@ class Worker(asyncio.Protocol):
         """Give a job, or recall those that are not begun."""
         self.number += 1
         run.number = self.number
-        self._send(pack_job(job, self.number) if job else pack_recall(self.number))
+        self._send(job_message(job, self.number) if job else Message(self.number))
         self.runs.append(run)
         if len(self.runs) == 1:
             run.begin()
 
-    def _send(self, message: bytes) -> None:
+    def _send(self, message: Message) -> None:
         """Send a message, together with those that follow at once: to wake a process is what costs."""
         if not self.outgoing:
             self.loop.call_soon(self._flush)
-        self.outgoing.append(message)
+        self.outgoing.append(message.pack())
 
     def _flush(self) -> None:
         messages, self.outgoing = self.outgoing, []
@@ -324,7 +323,7 @@ class Pool:
             except BusyError as error:
                 return Reply("busy", message=str(error))
             try:
-                worker = await self._free(client)
+                worker = self._ready(client) or await self._free(client)
             except BaseException:
                 turn.release()
                 raise

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.responses import Response
 
@@ -41,6 +41,7 @@ def compress(data: bytes, coding: str) -> bytes:
     return gzip.compress(data, 6, mtime=0)
 
 
+@lru_cache(maxsize=256)
 def is_text(media_type: str) -> bool:
     """Tell whether a body of a media type gains by compression.
 
@@ -86,15 +87,14 @@ def answer(
     `tag` identifies the body; without it nobody may keep the answer.
     """
     sent = {"Content-Type": content_type(media_type), **(headers or {})}
-    coding = "identity"
+    wish, coding = _wish(request), "identity"
     if len(body) >= _LEAST and is_text(media_type):
-        taken = request.headers.get("accept-encoding")
-        coding = choose_encoding(taken, CODINGS) if taken else "identity"
-        sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
+        coding = wish.coding
+        sent["Vary"] = f"{sent['Vary']}, Accept-Encoding" if "Vary" in sent else "Accept-Encoding"
     if tag:
         sent["ETag"] = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
         sent.setdefault("Cache-Control", "public, max-age=60")
-        if is_known(request, sent["ETag"]):
+        if wish.known and is_known(request, sent["ETag"]):
             return Whole(b"", {key: value for key, value in sent.items() if key in _KEPT}, 304)
     else:
         sent.setdefault("Cache-Control", "no-store")
@@ -102,7 +102,28 @@ def answer(
         sent["Content-Encoding"] = coding
         body = _coded(body, coding, tag)
     sent["Content-Length"] = str(len(body))
-    return Whole(b"" if request.method == "HEAD" else body, sent)
+    return Whole(b"" if wish.head else body, sent)
+
+
+_WISH: Final = "kgbuild.wish"
+
+
+class _Wish(NamedTuple):
+    """What a client wants of any body: its head alone, in a coding, and only if it does not know it."""
+
+    head: bool
+    coding: str
+    known: bool
+
+
+def _wish(request: Request) -> _Wish:
+    """Return what the headers of a request say, which are read once."""
+    wish: _Wish | None = request.scope.get(_WISH)
+    if wish is None:
+        taken = request.headers.get("accept-encoding")
+        coding = choose_encoding(taken, CODINGS) if taken else "identity"
+        wish = request.scope[_WISH] = _Wish(request.method == "HEAD", coding, "if-none-match" in request.headers)
+    return wish
 
 
 _KEPT: Final = {"ETag", "Cache-Control", "Vary", "Link", "Content-Location"}
@@ -113,7 +134,7 @@ def _coded(body: bytes, coding: str, tag: str) -> bytes:
     if found is None:
         found = compress(body, coding)
         if tag:
-            _COMPRESSED.put((tag, coding), found)
+            _COMPRESSED.put((tag, coding), found, len(found))
     return found
 
 

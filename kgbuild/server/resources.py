@@ -179,7 +179,7 @@ class Resources:
         data = self.memory.get(key)
         if data is None:
             data = self.snapshot.read(path)
-            self.memory.put(key, data)
+            self.memory.put(key, data, len(data))
         return data
 
     def _made(self, request: Request, stem: str, syntax: Syntax, headers: Mapping[str, str] | None = None) -> Response:
@@ -192,7 +192,7 @@ class Resources:
         data = self.memory.get(key)
         if data is None:
             data = convert(self._load(source), source, syntax, self.snapshot.project.prefixes, self.base)
-            self.memory.put(key, data)
+            self.memory.put(key, data, len(data))
         document = self.document(stem)
         sent = {"Link": self.links(document, syntax.extension)} if document else {}
         tag = f"{self.snapshot.sums[source][:24]}-{syntax.extension}"

@@ -9,7 +9,7 @@ import re
 from binascii import a2b_qp
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import pyoxigraph as ox
@@ -33,7 +33,11 @@ STATUS: Final = {
 }  # fmt: skip
 """How the server answers a query that gave no answer, by what became of it."""
 
+HEADERS: Final = {"Vary": "Accept", "Kgbuild-Notice": NOTICE}
+"""Headers of the answer to every query."""
 _LIMIT: Final = {"size", "time", "memory"}
+_LASTING: Final = {"ok", "syntax", "service", "media", "size"}
+"""What becomes of a query each time it is asked of the same graph."""
 _NORMALISED: Final = 20_000
 """Longer queries are asked as they are and not kept."""
 _CHANGING: Final = frozenset({"NOW", "RAND", "UUID", "STRUUID", "BNODE"})
@@ -51,6 +55,14 @@ class RefusedError(Exception):
         self.status, self.message, self.headers = status, message, headers or {}
 
 
+class Found(NamedTuple):
+    """What became of a job, the tag of its answer where it may be kept, and whether it was kept from before."""
+
+    reply: Reply
+    tag: str = ""
+    again: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A query as the protocol brings it: its text, its dataset, and a format asked for by name."""
@@ -61,7 +73,6 @@ class Question:
     format: str = ""
 
 
-_LAYOUT: Final = re.compile(r"\s\s|[^\S ]")
 _WORD: Final = re.compile(
     r"#[^\n]*|((?:<[^<>\"{}|^`\\\s]*>|\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*'''"
     r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s#\"'<\\]+|\\.|[<\"'\\])+)",
@@ -78,7 +89,7 @@ def normalise(sparql: str) -> str:
     >>> normalise('SELECT  *\\n{ ?s ?p "a  b" } # all')
     'SELECT * { ?s ?p "a  b" }'
     """
-    if not _LAYOUT.search(sparql):
+    if sparql.isprintable() and "  " not in sparql:
         return sparql.strip()
     return " ".join(filter(None, _WORD.findall(sparql)))
 
@@ -182,9 +193,9 @@ def _graphs(fields: list[tuple[str, str]], parameter: str) -> tuple[str, ...] | 
 class Endpoint:
     """Answers queries: from the cache where the build and the query are the same, else by asking."""
 
-    def __init__(self, ask: Ask, digest: str, cache: Cache[Kept], limit: int) -> None:
+    def __init__(self, ask: Ask, digest: str, cache: Cache[Reply], limit: int) -> None:
         self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
-        self.asked: dict[object, asyncio.Future[Reply | None]] = {}
+        self.asked: dict[str, asyncio.Future[Reply | None]] = {}
 
     async def respond(self, request: Request, learn: Learn | None = None) -> Response:
         """Answer a request of the protocol; `learn` is told the formats of one that holds a query and no more."""
@@ -208,44 +219,39 @@ class Endpoint:
     ) -> Response:
         """Answer a question in the format that suits the kind of its answer."""
         job = job_of(question, table, graph)
-        reply, tag = request.scope.get(FOUND) or await self.find(job, client_of(request))
+        reply, tag, _ = request.scope.get(FOUND) or await self.find(job, client_of(request))
         if reply.status != "ok":
             raise refusal(reply)
-        return self.tell(request, question, table, reply, tag)
-
-    def tell(self, request: Request, question: Question, table: Syntax | None, reply: Reply, tag: str) -> Response:
-        """Spell a reply for the client."""
-        headers = {"Vary": "Accept", "Kgbuild-Notice": NOTICE}
         if table is HTML and reply.media == RESULTS[0].media_type:
             from kgbuild.server.pages import answer_page
 
             page = answer_page(question.text, reply.body)
-            return answer(request, page, HTML.media_type, f"{tag}-html" if tag else "", headers)
-        return answer(request, reply.body, reply.media, tag, headers)
+            return answer(request, page, HTML.media_type, f"{tag}-html" if tag else "", HEADERS)
+        return answer(request, reply.body, reply.media, tag, HEADERS)
 
-    async def find(self, job: Job, client: str) -> tuple[Reply, str]:
-        """Return what became of a job, and the tag of its answer where it may be kept."""
+    async def find(self, job: Job, client: str) -> Found:
+        """Return what became of a job."""
         if len(job.query) > _NORMALISED or not (job.task or is_lasting(job.query)):
-            return await self.ask(job, client), ""
+            return Found(await self.ask(job, client))
         text = job.query if job.task else normalise(job.query)
         key = f"{self.digest} {job.results} {job.graph} {job.default} {job.named} {job.task}\n{text}"
         tag = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        kept = self.cache.get(key)
+        kept = self.cache.get(tag)
         if kept is not None:
-            return kept.reply, tag
-        reply = await self._once(key, job, client)
-        if reply.status in {"ok", "syntax", "service", "media", "size"}:
-            self.cache.put(key, Kept(reply))
-        return reply, tag
+            return Found(kept, tag, again=True)
+        reply = await self._once(tag, job, client)
+        if reply.status in _LASTING:
+            self.cache.put(tag, reply, len(reply.body) + 500)
+        return Found(reply, tag)
 
     async def look_up(self, task: str, given: object, client: str) -> Any:
         """Return what the build says of something, or None; raise what the client is told where it cannot be had."""
-        reply, _ = await self.find(Job(json.dumps(given), task=task), client)
+        reply = (await self.find(Job(json.dumps(given), task=task), client)).reply
         if reply.status != "ok":
             raise refusal(reply)
         return json.loads(reply.body)
 
-    async def _once(self, key: object, job: Job, client: str) -> Reply:
+    async def _once(self, key: str, job: Job, client: str) -> Reply:
         """Ask a job once, however many wait for it; where the client of the one that asked goes away, the next asks."""
         while (asked := self.asked.get(key)) is not None:
             reply = await asyncio.shield(asked)
@@ -265,16 +271,6 @@ def job_of(question: Question, table: Syntax | None, graph: Syntax | None) -> Jo
     """Return the job of a question whose answer is to have one of two formats, by its kind."""
     results = "" if table is None else RESULTS[0].media_type if table is HTML else table.media_type
     return Job(question.text, results, graph.media_type if graph else "", question.default, question.named)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A reply in the cache."""
-
-    reply: Reply
-
-    def __len__(self) -> int:
-        return len(self.reply.body) + 500
 
 
 def refusal(reply: Reply) -> RefusedError:

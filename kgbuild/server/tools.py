@@ -104,7 +104,7 @@ class Tools:
         return await self._asked(query)
 
     async def _asked(self, sparql: str) -> dict[str, Any]:
-        reply, _ = await self.serving.endpoint.find(Job(sparql), "model")
+        reply = (await self.serving.endpoint.find(Job(sparql), "model")).reply
         if reply.status != "ok":
             place = f" (line {reply.line}, column {reply.column})" if reply.line else ""
             raise UsageError(reply.message + place)

@@ -57,10 +57,9 @@ class Turns:
         """Return how many places the short lane has now: `riding` are there while none is or was just `slow`."""
         return self.short if self.slow else self.short + self.riding
 
-    @property
-    def each(self) -> int:
+    def _each(self, room: int) -> int:
         """Return how many places one client may hold."""
-        return max(1, self.room + self.long - 1)
+        return max(1, room + self.long - 1)
 
     def calm(self) -> None:
         """Note that it is a while since a slow query ended."""
@@ -81,7 +80,8 @@ class Turns:
 
         `patience` is how many seconds to wait.
         """
-        if not self.waiting and self.running_short < self.room and self.held.get(client, 0) < self.each:
+        room = self.room
+        if not self.waiting and self.running_short < room and self.held.get(client, 0) < self._each(room):
             return self._start(client)
         line = self.waiting.setdefault(client, deque())
         if len(line) >= self.each_waiting or self.depth >= self.queue:
@@ -113,9 +113,9 @@ class Turns:
 
     def grant(self) -> None:
         """Give free places to those who wait, one client after the other."""
-        while self.running_short < self.room:
+        while self.waiting and self.running_short < (room := self.room):
             for client in self.waiting:
-                if self.held.get(client, 0) < self.each:
+                if self.held.get(client, 0) < self._each(room):
                     break
             else:
                 return

@@ -23,7 +23,7 @@ import pyoxigraph as ox
 
 from kgbuild.diagnostics import AbsentError
 from kgbuild.names import FOLDER, Names
-from kgbuild.server.jobs import Job, Messages, Reply, evaluate, is_recall, number_of, pack_reply, read_job
+from kgbuild.server.jobs import Job, Message, Messages, Reply, evaluate, read_job, reply_message
 from kgbuild.server.lookup import Lookup
 from kgbuild.store import OxigraphStore
 
@@ -43,19 +43,19 @@ def main() -> None:
     try:
         store, names = ox.Store.read_only("store"), Names.open(Path(FOLDER))
     except OSError as error:
-        server.sendall(pack_reply(Reply("gone", message=str(error)), 0))
+        server.sendall(reply_message(Reply("gone", message=str(error)), 0).pack())
         return
     lookup = Lookup(OxigraphStore(store), names, settings["base"], settings["prefixes"], tuple(settings["languages"]))
     _confine(settings["memory"], services=settings["services"])
     gc.freeze()
-    server.sendall(pack_reply(Reply("ready"), 0))
+    server.sendall(reply_message(Reply("ready"), 0).pack())
     for message in _messages(server):
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, settings["seconds"] + 1)
-        reply = Reply("ok") if is_recall(message) else _reply(store, lookup, read_job(message), settings)
+        reply = _reply(store, lookup, read_job(message), settings) if message.head else Reply("ok")
         if not tied:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        server.sendall(pack_reply(reply, number_of(message)))
+        server.sendall(reply_message(reply, message.number).pack())
 
 
 def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) -> Reply:
@@ -71,16 +71,16 @@ def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) 
         return Reply("syntax", message=str(error))
 
 
-def _messages(server: socket.socket) -> Iterator[bytes]:
+def _messages(server: socket.socket) -> Iterator[Message]:
     """Yield the messages of the server, without the jobs that it has recalled meanwhile, until it has gone."""
-    messages, waiting = Messages(), deque[bytes]()
+    messages, waiting = Messages(), deque[Message]()
     while True:
         with contextlib.suppress(BlockingIOError):
             part = server.recv(_PART, socket.MSG_DONTWAIT if waiting else 0)
             if not part:
                 return
             for message in messages.take(part):
-                if is_recall(message):
+                if not message.head:
                     waiting.clear()
                 waiting.append(message)
         if waiting:
