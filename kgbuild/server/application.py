@@ -371,9 +371,9 @@ class Application:
         return await serving.endpoint.respond(request, partial(self._learn, request.scope))
 
     def _learn(self, scope: Scope, table: Syntax | None, graph: Syntax | None) -> None:
-        """Keep what the headers of a query say, where a client is known by its address and answers are kept."""
+        """Keep what the headers of a query say, where workers answer, and a client is known by its address."""
         key: tuple[str, bytes] | None = scope.get(KEY)
-        if key is not None and self.watch is None and not self.memory.apart:
+        if key is not None and not (self.watch or self.remote or self.memory.apart):
             self.plans.learn(scope, key[1], table, graph)
 
     def shortly(self, key: tuple[str, bytes], client: str) -> Asked | None:

@@ -67,6 +67,33 @@ class Memory:
         self.kept.put(key, ready, len(key[1]) + len(ready.head) + len(ready.body) + 500)
 
 
+class EagerTask:
+    """A coroutine that runs at once as far as it goes, and on as soon as the future it waits for is done.
+
+    It takes fewer turns of the loop than a task; but nothing in it may ask for the task it runs in, as timeouts do.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.coroutine = coroutine
+        self.waits_for: asyncio.Future[Any] | None = None
+        self._step(None)
+
+    def _step(self, _: object) -> None:
+        self.waits_for = None
+        try:
+            future = self.coroutine.send(None)
+        except (StopIteration, asyncio.CancelledError):
+            return
+        future._asyncio_future_blocking = False  # so a task tells a future that it waits for it
+        future.add_done_callback(self._step)
+        self.waits_for = future
+
+    def cancel(self) -> None:
+        """Cancel what it waits for, and by that the coroutine."""
+        if self.waits_for is not None:
+            self.waits_for.cancel()
+
+
 def head_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Spell the headers of an answer; raise `ValueError` where one would begin a line of its own.
 
@@ -113,7 +140,7 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
         reading = False
         waiting: asyncio.TimerHandle | None = None
         writing: asyncio.TimerHandle | None = None
-        working: asyncio.Task[None] | None = None
+        working: asyncio.Task[None] | EagerTask | None = None
         asking = ending = False
         held = b""
 
@@ -162,7 +189,7 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
             self.asking = True
             self._heard()
             self._unset_keepalive_if_required()
-            self._start(self._ask_shortly(key, asked))
+            self.working = EagerTask(self._ask_shortly(key, asked))
 
         async def _ask_shortly(self, key: tuple[str, bytes], asked: Asked) -> None:
             started, ready, found = perf_counter(), None, None
@@ -199,12 +226,9 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
             memory.note(client, "GET", ready.path, 200, len(ready.body), perf_counter() - started)
 
         def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-            self._start(cycle.run_asgi(app))
-
-        def _start(self, work: Coroutine[Any, Any, None]) -> None:
-            self.working = self.loop.create_task(work)
-            self.working.add_done_callback(self.tasks.discard)
-            self.tasks.add(self.working)
+            self.working = task = self.loop.create_task(cycle.run_asgi(app))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
 
         def _expect(self) -> None:
             """Give the client its time to send a whole request."""

@@ -180,8 +180,7 @@ def evaluate(
     if asks_others and not services:
         return Reply("service", message="the query uses SERVICE, which this server does not allow")
     try:
-        known = {name: space for name, space in prefixes.items() if f"{name}:" in job.query}
-        answer = store.query(job.query, prefixes=known, **_dataset(job))
+        answer = _answer(store, job, prefixes)
         if isinstance(answer, ox.QueryTriples):
             return write_graph(answer, job.graph, prefixes, rows, most)
         if job.results not in RESULT_FORMATS:
@@ -198,6 +197,17 @@ def evaluate(
         return Reply("storage", message=str(error))
     except ValueError as error:
         return Reply("syntax", message=str(error), line=1, column=1)
+
+
+def _answer(
+    store: ox.Store, job: Job, prefixes: dict[str, str]
+) -> ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean:
+    """Ask the store; the known prefixes are given to a query that fails without them, for most declare their own."""
+    dataset = _dataset(job)
+    try:
+        return store.query(job.query, **dataset)
+    except SyntaxError:
+        return store.query(job.query, prefixes=prefixes, **dataset)
 
 
 def _dataset(job: Job) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pyoxigraph as ox
@@ -29,6 +30,10 @@ from kgbuild.store import OxigraphStore
 
 NICENESS = 2
 _PART = 1 << 18
+_MOMENT = 0.01
+"""Seconds: jobs are recalled only from a worker that takes longer than this for one."""
+_AWAKE = 0.0001
+"""Seconds for which a worker that has nothing to do looks for a job again and again."""
 
 
 def main() -> None:
@@ -73,18 +78,30 @@ def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) 
 
 def _messages(server: socket.socket) -> Iterator[Message]:
     """Yield the messages of the server, without the jobs that it has recalled meanwhile, until it has gone."""
-    messages, waiting = Messages(), deque[Message]()
+    messages, waiting, begun = Messages(), deque[Message](), 0.0
     while True:
-        with contextlib.suppress(BlockingIOError):
-            part = server.recv(_PART, socket.MSG_DONTWAIT if waiting else 0)
-            if not part:
-                return
-            for message in messages.take(part):
-                if not message.head:
-                    waiting.clear()
-                waiting.append(message)
+        if not waiting or monotonic() - begun > _MOMENT:
+            with contextlib.suppress(BlockingIOError):
+                part = server.recv(_PART, socket.MSG_DONTWAIT) if waiting else _receive(server)
+                if not part:
+                    return
+                for message in messages.take(part):
+                    if not message.head:
+                        waiting.clear()
+                    waiting.append(message)
         if waiting:
+            begun = monotonic()
             yield waiting.popleft()
+
+
+def _receive(server: socket.socket) -> bytes:
+    """Wait for what the server sends: awake at first, for to be woken takes longer than many a query."""
+    asleep = monotonic() + _AWAKE
+    while monotonic() < asleep:
+        with contextlib.suppress(BlockingIOError):
+            return server.recv(_PART, socket.MSG_DONTWAIT)
+        os.sched_yield()
+    return server.recv(_PART)
 
 
 def _tie() -> bool:
