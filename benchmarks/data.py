@@ -25,7 +25,7 @@ from kgbuild.shards import compile_shard, plan
 
 ROOT = Path(__file__).parents[1]
 SHARD = 1000
-MARK = "# shard\n"
+MARK, CUT = "# shard\n", "# claim\n"
 GRAPHS = ("head", "assertion", "provenance", "pubinfo")
 XSD = "http://www.w3.org/2001/XMLSchema#"
 QUERIES = {
@@ -116,8 +116,8 @@ def _lay_claims(folder: Path, count: int, *, whole: bool, peers: bool) -> None:
             asserted |= {(_asserted(), *triple) for triple in compiled.asserted}
             for number, item in enumerate(compiled.nanopublications, start):
                 text = _broken(item.text, number) if number % 100 == 7 else item.text
-                triples.write(without_graphs(text))
-                quads.write(text if whole else "")
+                triples.write(without_graphs(text) + CUT)
+                quads.write(text + CUT if whole else "")
                 if peers:
                     rows.write(json.dumps(_row(item.text, columns)) + "\n")
             triples.write(MARK)
@@ -173,13 +173,13 @@ def _broken(text: str, number: int) -> str:
             return "".join(line for line in lines if "wasGeneratedBy" not in line)
 
 
-def shards_of(path: Path) -> Iterator[str]:
-    """Cut the triples of claims at the marks between shards."""
+def shards_of(path: Path) -> Iterator[list[str]]:
+    """Cut the triples, or quads, of claims at the marks between shards, and each shard into its claims."""
     lines: list[str] = []
     with path.open(encoding="utf-8") as file:
         for line in file:
             if line == MARK:
-                yield "".join(lines)
+                yield "".join(lines).split(CUT)
                 lines = []
             else:
                 lines.append(line)

@@ -405,10 +405,10 @@ def validate_kgbuild(folder: Path, clock: Clock) -> int:
     judge("", "")  # imports what it needs
     with clock.running():
         screen = Screen(shapes, "auto", parts=True)
-    for text in shards_of(folder / "faulty.nt"):
+    for texts in shards_of(folder / "faulty.nt"):
         with clock.running():
-            found |= screen.violations(text)
-        count += text.count("\n")
+            found |= screen.violations(*texts)
+        count += sum(text.count("\n") for text in texts)
     _write_results(folder, "-kgbuild", {(v.shape, v.focus, v.path, v.value) for v in found})
     return count
 
@@ -456,8 +456,9 @@ def validate_all_kgbuild(folder: Path, clock: Clock) -> int:
     def pieces(screen: Screen) -> Iterator[bytes]:
         """Screen each shard on its way into the store."""
         nonlocal count
-        for quads in itertools.chain([(folder / "about.nq").read_text("utf-8")], shards_of(folder / "faulty.nq")):
-            found.update(screen.violations(without_graphs(quads)))
+        for texts in itertools.chain([[(folder / "about.nq").read_text("utf-8")]], shards_of(folder / "faulty.nq")):
+            found.update(screen.violations(*map(without_graphs, texts)))
+            quads = "".join(texts)
             count += quads.count("\n")
             yield quads.encode()
 

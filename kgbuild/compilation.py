@@ -272,9 +272,9 @@ def _validate(
     engine: str,
 ) -> set[Violation]:
     """Judge what is held by the local shapes: the descriptions, and each shard for itself."""
-    pieces = [ntriples(descriptions) + without_graphs(whole.text)]
-    pieces += [without_graphs("".join([item.text for item in shard.nanopublications])) for shard in shards]
+    parts = [[ntriples(descriptions), without_graphs(whole.text)]]
+    parts += [[without_graphs(item.text) for item in shard.nanopublications] for shard in shards]
     if engine == "pyshacl":
-        return judge("".join(pieces), shapes.whole)
+        return judge("".join(itertools.chain.from_iterable(parts)), shapes.whole)
     screen = Screen(shapes.local, engine, parts=True)
-    return set().union(*map(screen.violations, pieces))
+    return set().union(*(screen.violations(*pieces) for pieces in parts))

@@ -61,7 +61,7 @@ class _StatementShards(Shards):
             for statement in checks.statements_of(view)
             for quad in sorted(set(tiers.describe_statement(statement, self.evidence, self.project, self.ontology)))
         )
-        return Written(nquads(dict.fromkeys(quads)))
+        return Written((nquads(dict.fromkeys(quads)),))
 
     def names(self, view: Sources) -> Iterator[tuple[str, Place]]:
         return ((statement.id, statement.place) for statement in checks.statements_of(view))
@@ -99,11 +99,11 @@ class _Claims(Shards):
     def write(self, view: Sources) -> Written:
         context = context_of(view)
         made = compile_shard(Shard(0, view.claims, context), self.minter)
+        beside = nquads(sorted(set(self._beside(view, made))))
         if not made.nanopublications:
-            return Written(nquads(sorted(set(self._beside(view, made)))))
+            return Written((beside,))
         whole = index(made.nanopublications, context, *self.recorded(view))
-        texts = [item.text for item in (*made.nanopublications, whole)]
-        return Written("".join([*texts, nquads(sorted(set(self._beside(view, made))))]), whole.iri)
+        return Written((*(item.text for item in (*made.nanopublications, whole)), beside), whole.iri)
 
     def _beside(self, view: Sources, made: CompiledShard) -> Iterator[Quad]:
         """Return what is said of claims outside of their nanopublications."""

@@ -96,9 +96,9 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The text of a shard, and the index of its nanopublications where it has any."""
+    """The texts that a shard becomes, and the index of its nanopublications where it has any."""
 
-    text: str
+    texts: tuple[str, ...] = ()
     index: str = ""
 
 
@@ -192,11 +192,12 @@ class Shards:
         view = self.read(task.batch, report)
         if not report.has_errors:
             view = self._check(view, report)
-        written = Written("")
+        written = Written()
         if not report.has_errors:
             written = self.write(view)
-            self._validate(view, written.text, report)
-            self.folder.write(file_of(task.key), gzip.compress(written.text.encode(), compresslevel=1, mtime=0))
+            self._validate(view, written.texts, report)
+            text = "".join(written.texts).encode()
+            self.folder.write(file_of(task.key), gzip.compress(text, compresslevel=1, mtime=0))
         names = dict(self.names(view))
         compiled = Compiled(
             task=task.key,
@@ -208,7 +209,7 @@ class Shards:
             index=written.index,
             recorded=self.recorded(view),
             counts=_counts(view),
-            quads=written.text.count("\n"),
+            quads=sum(text.count("\n") for text in written.texts),
             findings=tuple(report.sorted()),
         )
         if not compiled.findings:
@@ -268,10 +269,10 @@ class Shards:
     def _entities(self) -> dict[str, Entity]:
         return {entity.id: entity for entity in self.sources.entities}
 
-    def _validate(self, view: Sources, text: str, report: Report) -> None:
+    def _validate(self, view: Sources, texts: Iterable[str], report: Report) -> None:
         """Judge a shard by the local shapes, which need nothing beside it."""
         self.screen = self.screen or Screen(self.shapes.local, self.engine, parts=True)
-        violations = self.screen.violations(without_graphs(text))
+        violations = self.screen.violations(*map(without_graphs, texts))
         if violations:
             report_violations(violations, self.shapes, origins_of(view, ()), self.project, report)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import pyoxigraph as ox
@@ -385,8 +387,9 @@ class Screen:
         self.within = {shape: self.laws.within(shape) for shape in screened}
         self.unscreened = self._only(self.focused - screened) if self.focused - screened else ""
 
-    def violations(self, ntriples: str) -> set[Violation]:
-        """Validate the triples of a shard."""
+    def violations(self, *pieces: str) -> set[Violation]:
+        """Validate the triples of a shard; what belongs to a node stands in the pieces that name it."""
+        ntriples = "".join(pieces)
         found = judge(ntriples, self.unscreened) if self.unscreened else set()
         if self.compiled is not None:
             # pySHACL takes @EN and @en for the same
@@ -398,7 +401,9 @@ class Screen:
                 named = all(source.startswith("<") for source in sources)
                 shapes = self._only(broken if named and broken else frozenset(self.within))
                 nodes = {result.focus_node for result in results}
-                found |= judge(whole_parts(ntriples, nodes) if self.parts else ntriples, shapes)
+                if self.parts:
+                    ntriples = whole_parts(_naming(ntriples, pieces, (*nodes, _SUBCLASS)), nodes)
+                found |= judge(ntriples, shapes)
         return found
 
     def _only(self, shapes: frozenset[str]) -> str:
@@ -429,6 +434,18 @@ def whole_parts(ntriples: str, nodes: set[str]) -> str:
         seen |= new
         todo += new
     return "\n".join(dict.fromkeys(lines)) + "\n"
+
+
+def _naming(text: str, pieces: Sequence[str], words: Iterable[str]) -> str:
+    """Return the pieces of a text that hold one of some words; to look for each in all of it is what is quick."""
+    ends, found = list(accumulate(map(len, pieces))), set()
+    for word in words:
+        place = text.find(word)
+        while place >= 0:
+            number = bisect_right(ends, place)
+            found.add(number)
+            place = text.find(word, ends[number])
+    return "".join([pieces[number] for number in sorted(found)])
 
 
 def judge(ntriples: str, shapes: str) -> set[Violation]:

@@ -64,8 +64,8 @@ def test_faults_are_found_alike_in_shards_and_in_the_whole(
     texts = list(data.shards_of(tmp_path / "faulty.nt"))
     assert len(texts) == 7
     screen = Screen(shapes, "auto", parts=True)
-    found = set().union(*(screen.violations(text) for text in texts))
-    assert found == judge("".join(texts), shapes)
+    found = set().union(*(screen.violations(*pieces) for pieces in texts))
+    assert found == judge("".join(map("".join, texts)), shapes)
     assert len({violation.shape for violation in found}) >= 4
 
 
