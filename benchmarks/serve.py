@@ -36,11 +36,11 @@ from results import OURS, Result, report
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import stores
 from servers import Server, built_project, children, seconds, serving, until
-from stores import free_port
+from stores import Running, free_port, running
 from test_server_clients import REFUSALS
 from test_server_limits import ENDLESS, memory
-from test_server_remote import VIRTUOSO, answers
 
 from kgbuild.store import OxigraphStore
 
@@ -83,16 +83,9 @@ uvicorn.run(SparqlEndpoint(graph=graph, path="/sparql"), port=int(sys.argv[2]), 
 """
 
 
-@dataclass(frozen=True)
-class Running:
-    """A server: the address of its endpoint, and its process."""
-
-    url: str
-    process: int
-
-    def worked(self) -> float:
-        """Return how many seconds it has worked, with its workers."""
-        return seconds(self.process) + sum(map(seconds, children(self.process)))
+def worked(server: Running) -> float:
+    """Return how many seconds a server has worked, with its workers."""
+    return seconds(server.process) + sum(map(seconds, children(server.process)))
 
 
 @dataclass(frozen=True)
@@ -117,47 +110,32 @@ def enlarge(project: Path, copies: int) -> Path:
 
 
 @contextlib.contextmanager
-def peer(command: list[str], port: int, patience: float = 120) -> Iterator[int]:
-    """Run a server until the measuring is done; yield its process."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            if not until(lambda: answers(port), patience):
-                raise RuntimeError(f"{command[0]} does not start")
-            yield process.pid
-        finally:
-            process.kill()
-
-
-@contextlib.contextmanager
 def oxigraph(dump: Path, folder: Path, cache: Path) -> Iterator[Running]:
     """Serve with `oxigraph serve-read-only` from disk, the union as default graph."""
-    program = str(environment("oxigraph", cache).with_name("oxigraph"))
-    subprocess.run([program, "load", "-l", str(folder), "-f", str(dump)], check=True, capture_output=True)
-    subprocess.run([program, "optimize", "-l", str(folder)], check=True, capture_output=True)
-    port = free_port()
-    command = [program, "serve-read-only", "-l", str(folder), "-b", f"127.0.0.1:{port}", "--union-default-graph"]
-    with peer(command, port) as process:
-        yield Running(f"http://127.0.0.1:{port}/query", process)
+    program, store, port = str(environment("oxigraph", cache).with_name("oxigraph")), str(folder / "store"), free_port()
+    subprocess.run([program, "load", "-l", store, "-f", str(dump)], check=True, capture_output=True)
+    subprocess.run([program, "optimize", "-l", store], check=True, capture_output=True)
+    command = [program, "serve-read-only", "-l", store, "-b", f"127.0.0.1:{port}", "--union-default-graph"]
+    with running(command, folder, f"http://127.0.0.1:{port}") as server:
+        yield Running(f"{server.url}/query", server.process)
 
 
 @contextlib.contextmanager
-def rdflib_endpoint(dump: Path, _: Path, cache: Path) -> Iterator[Running]:
+def rdflib_endpoint(dump: Path, folder: Path, cache: Path) -> Iterator[Running]:
     """Serve with rdflib-endpoint from memory."""
     port = free_port()
-    with peer([str(environment("rdflib_endpoint", cache)), "-c", PEER, str(dump), str(port)], port) as process:
-        yield Running(f"http://127.0.0.1:{port}/sparql", process)
+    command = [str(environment("rdflib_endpoint", cache)), "-c", PEER, str(dump), str(port)]
+    with running(command, folder, f"http://127.0.0.1:{port}", 120) as server:
+        yield Running(f"{server.url}/sparql", server.process)
 
 
 @contextlib.contextmanager
 def virtuoso(dump: Path, folder: Path, _: Path) -> Iterator[Running]:
     """Serve with Virtuoso."""
-    isql, port = free_port(), free_port()
-    (folder / "virtuoso.ini").write_text(VIRTUOSO.format(folder=folder, isql=isql, http=port))
-    shutil.copy(dump, folder / "dump.nq")
-    with peer(["virtuoso-t", "+foreground", "+configfile", str(folder / "virtuoso.ini")], port) as process:
-        load = f"DB.DBA.TTLP_MT(file_to_string_output('{folder}/dump.nq'), '', 'urn:x-none', 512); checkpoint;"
-        subprocess.run(["isql-vt", f"127.0.0.1:{isql}", "dba", "dba", f"exec={load}"], check=True, capture_output=True)
-        yield Running(f"http://127.0.0.1:{port}/sparql", process)
+    if shutil.which("virtuoso-t") is None:
+        raise OSError(f"it is not installed ({stores.VIRTUOSO_PACKAGE})")
+    with stores.virtuoso(folder, dump) as server:
+        yield Running(f"{server.url}/sparql", server.process)
 
 
 @dataclass(frozen=True)
@@ -200,9 +178,9 @@ def measure(server: Running, case: Case, folder: Path, duration: int) -> Measure
         command += ["-s", str(script), url]
     else:
         command += ["-H", "Accept: application/sparql-results+json", f"{url}?query={before}7{after}"]
-    before_it = server.worked()
+    before_it = worked(server)
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    work = server.worked() - before_it
+    work = worked(server) - before_it
     if "Non-2xx" in out or "Socket errors" in out:
         raise RuntimeError(out)
     rate, late = re.search(r"Requests/sec:\s*([\d.]+)", out), re.search(r"99%\s+([\d.]+)(\w+)", out)
@@ -226,7 +204,7 @@ def compare(cache: Path, rounds: int = ROUNDS, duration: int = SECONDS, copies: 
             print(f"serve by {name}, {copies} times the article", file=sys.stderr, flush=True)
             try:
                 servers[name] = running.enter_context(start(dump, Path(tempfile.mkdtemp(dir=project)), cache))
-            except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+            except (OSError, AssertionError, subprocess.CalledProcessError) as error:
                 print(f"{name} is left out: {str(error)[:90]}", file=sys.stderr)
         claims = int(answer(servers[OURS], COUNT)[0][0])
         results: list[Result] = []

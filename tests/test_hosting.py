@@ -56,8 +56,8 @@ def hosted(request: pytest.FixtureRequest, built: Path, tmp_path_factory: pytest
                 path.chmod(path.stat().st_mode | 0o055)
         command = [program, "-d", str(folder), "-f", str(folder / "httpd.conf"), "-D", "FOREGROUND"]
         where = "/some/where"
-    with running(command, folder, f"http://127.0.0.1:{port}{where}/index.html") as address:
-        yield address.removesuffix("/index.html")
+    with running(command, folder, f"http://127.0.0.1:{port}{where}/index.html") as server:
+        yield server.url.removesuffix("/index.html")
 
 
 def ask(address: str, path: str, accept: str = "") -> tuple[int, dict[str, str], bytes]:

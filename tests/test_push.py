@@ -40,8 +40,8 @@ def project(built: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with oxigraph(tmp_path_factory.mktemp("oxigraph")) as address:
-        yield address
+    with oxigraph(tmp_path_factory.mktemp("oxigraph")) as store:
+        yield store.url
 
 
 def count(endpoint: str) -> int:
@@ -104,7 +104,8 @@ def test_a_store_that_lost_something_is_told(project: Path, server: str) -> None
 
 
 def test_virtuoso_takes_a_build_with_credentials(project: Path, tmp_path: Path) -> None:
-    with virtuoso(tmp_path / "virtuoso") as address:
+    with virtuoso(tmp_path / "virtuoso") as store:
+        address = store.url
         with pytest.raises(AbsentError, match=r"answers 40[13]"):
             push(address, project, kind="virtuoso", credentials=("dba", "wrong"))
         done = push(address, project, credentials=("dba", "dba"))
@@ -122,7 +123,8 @@ def command(project: Path, *arguments: str, **environment: str) -> subprocess.Co
 
 def test_a_push_that_was_cut_off_goes_on_where_it_stopped(project: Path, tmp_path: Path) -> None:
     sent: list[int] = []
-    with oxigraph(tmp_path / "oxigraph") as address, pytest.MonkeyPatch.context() as patch:
+    with oxigraph(tmp_path / "oxigraph") as store, pytest.MonkeyPatch.context() as patch:
+        address = store.url
         load = pushing._Remote.load
 
         def three(remote: pushing._Remote, lines: list[str]) -> None:

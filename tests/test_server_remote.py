@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -18,86 +15,31 @@ from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
-from servers import Server, serving, until
-from stores import free_port
+import stores
+from servers import Server, serving
 
+DUMP = "build/site/data/magnesium-rls.nq"
 COUNT = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } FILTER(STRSTARTS(STR(?g), 'https://w3id.org/')) }"
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
 def oxigraph(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve the article from `oxigraph serve`."""
-    program = shutil.which("oxigraph", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if program is None:
-        pytest.skip("oxigraph is not installed (pip install oxigraph)")
-    folder, port = tmp_path_factory.mktemp("oxigraph"), free_port()
-    dump = built / "build/site/data/magnesium-rls.nq"
-    subprocess.run([program, "load", "--location", str(folder), "--file", str(dump)], check=True, capture_output=True)
-    command = [program, "serve", "--location", str(folder), "--bind", f"127.0.0.1:{port}"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        try:
-            assert until(lambda: answers(port))
-            with serving(built, "--endpoint", f"http://127.0.0.1:{port}/query") as server:
-                yield server
-        finally:
-            process.terminate()
-
-
-VIRTUOSO = """\
-[Database]
-DatabaseFile = {folder}/virtuoso.db
-ErrorLogFile = {folder}/virtuoso.log
-LockFile = {folder}/virtuoso.lck
-TransactionFile = {folder}/virtuoso.trx
-xa_persistent_file = {folder}/virtuoso.pxa
-[TempDatabase]
-DatabaseFile = {folder}/virtuoso-temp.db
-TransactionFile = {folder}/virtuoso-temp.trx
-[Parameters]
-ServerPort = {isql}
-NumberOfBuffers = 10000
-DirsAllowed = {folder}
-[HTTPServer]
-ServerPort = {http}
-ServerThreads = 4
-[SPARQL]
-ResultSetMaxRows = 10000
-[Plugins]
-"""
+    with (
+        stores.oxigraph(tmp_path_factory.mktemp("oxigraph"), built / DUMP) as store,
+        serving(built, "--endpoint", f"{store.url}/query") as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="module")
 def virtuoso(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve the article from Virtuoso, which answers with 10,000 rows at most."""
-    program = shutil.which("virtuoso-t")
-    if program is None:
-        pytest.skip("Virtuoso is not installed (apt-get install virtuoso-opensource-7)")
-    folder = tmp_path_factory.mktemp("virtuoso")
-    isql, port = free_port(), free_port()
-    (folder / "virtuoso.ini").write_text(VIRTUOSO.format(folder=folder, isql=isql, http=port))
-    command = [program, "+foreground", "+configfile", str(folder / "virtuoso.ini")]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as process:
-        try:
-            assert until(lambda: answers(port) and answers(isql), 60)
-            load(built, folder, isql)
-            with serving(built, "--endpoint", f"http://127.0.0.1:{port}/sparql") as server:
-                yield server
-        finally:
-            process.kill()
-
-
-def load(built: Path, folder: Path, isql: int) -> None:
-    """Load the dump with Virtuoso's own tool (512: N-Quads)."""
-    dump = shutil.copy(built / "build/site/data/magnesium-rls.nq", folder / "dump.nq")
-    statement = f"DB.DBA.TTLP_MT(file_to_string_output('{dump}'), '', 'urn:x-none', 512); checkpoint;"
-    command = ["isql-vt", f"127.0.0.1:{isql}", "dba", "dba", f"exec={statement}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert "Error" not in done.stderr + done.stdout, done.stderr + done.stdout
+    with (
+        stores.virtuoso(tmp_path_factory.mktemp("virtuoso"), built / DUMP) as store,
+        serving(built, "--endpoint", f"{store.url}/sparql") as server,
+    ):
+        yield server
 
 
 @pytest.fixture(params=["oxigraph", "virtuoso"])
