@@ -29,12 +29,10 @@ _AT_ONCE: Final = 500
 _CONSTANT: Final = ("ontology", "schemes")
 _QUADS: Final = "SELECT DISTINCT ?s ?p ?o ?g WHERE {{ {} GRAPH ?g {{ ?s ?p ?o }} }}"
 _LINKS: Final = "kgb:hasRationale|kgb:contrastsWithClaim|kgb:derivedFromClaim|rdf:object"
+_SAYS: Final = "{{ ?s rdf:subject <{0}> }} UNION {{ ?s rdf:object <{0}> }}"
 _NAMES: Final = (
-    "{{ ?claim rdf:subject <{0}> }} UNION {{ ?claim rdf:object <{0}> }} UNION {{ ?claim kgb:comparedDimension <{0}> }} "
-    "UNION {{ ?claim kgb:qualifier/kgb:qualifierEntity <{0}> }} FILTER EXISTS {{ ?claim a kgb:Claim }}"
-)
-_STATES: Final = (
-    "{{ ?s rdf:subject <{0}> }} UNION {{ ?s rdf:object <{0}> }} FILTER EXISTS {{ ?s a kgb:DatasetStatement }}"
+    f"{_SAYS} UNION {{{{ ?s kgb:comparedDimension <{{0}}> }}}} "
+    "UNION {{ ?s kgb:qualifier/kgb:qualifierEntity <{0}> }}"
 )
 
 
@@ -150,23 +148,27 @@ def about_entity(base: str, slug: str, number: int = 1) -> Asking[Excerpt | None
     if not (yield f"SELECT ?any WHERE {{ <{iri}> a kgb:Entity ; ?any ?o }} LIMIT 1"):
         return None
     yield from made.describe([iri])
-    total = _count((yield f"SELECT (COUNT(DISTINCT ?claim) AS ?n) WHERE {{ {_NAMES.format(iri)} }}"))
+    # what no claim says stands in the graphs of the datasets and of the ontology: to look at each is slow
+    datasets = _first((yield "SELECT DISTINCT ?s WHERE { ?s a dcat:Dataset ; kgb:limits ?any } ORDER BY ?s"))
+    graphs = {dataset: f"<{base}graph/dataset-{dataset.rpartition('/')[2]}>" for dataset in datasets}
+    others = ", ".join((f"<{base}graph/ontology>", *graphs.values()))
+    names = f"GRAPH ?g {{ {_NAMES.format(iri)} }} FILTER(?g NOT IN ({others}))"
+    total = _count((yield f"SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE {{ {names} }}"))
     portion = Portion(number, total)
     if number > portion.pages:
         return None
-    claims = _first((yield _paged("?claim", _NAMES.format(iri), portion)))
+    claims = _first((yield _paged("?s", names, portion)))
     yield from made.claims(claims)
     made.add((yield _QUADS.format(f"?s a sssom:Mapping ; sssom:subject_id <{iri}> .")))
     narrower = _paged("?s", f"?s skos:broader <{iri}>", Portion(1, 0))
     made.add((yield _QUADS.format(f"{{ {narrower} }}")))
-    counts = yield (
-        f"SELECT ?dataset (COUNT(DISTINCT ?s) AS ?n) WHERE {{ {_STATES.format(iri)} ?s dcterms:isPartOf ?dataset }} "
-        "GROUP BY ?dataset ORDER BY ?dataset"
-    )
-    statements = {row[0].value: _count((row[1:],)) for row in counts if isinstance(row[0], ox.NamedNode)}
-    for dataset in statements:
-        inside = f"{_STATES.format(iri)} FILTER EXISTS {{ ?s dcterms:isPartOf <{dataset}> }}"
-        yield from made.describe(_first((yield _paged("?s", inside, Portion(1, 0, BESIDE)))))
+    statements = {}
+    for dataset, graph in graphs.items():
+        inside = f"GRAPH {graph} {{ {_SAYS.format(iri)} }}"
+        count = _count((yield f"SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE {{ {inside} }}"))
+        if count:
+            statements[dataset] = count
+            yield from made.describe(_first((yield _paged("?s", inside, Portion(1, 0, BESIDE)))))
     yield from made.close()
     return Excerpt(frozenset(made.quads), portion, claims, statements)
 
