@@ -398,11 +398,11 @@ def _dataset(folder: Path) -> Any:
 def validate_kgbuild(folder: Path, clock: Clock) -> int:
     """Screen shard by shard."""
     from data import shards_of
-    from kgbuild.validate import Screen, judge
+    from kgbuild.validate import Screen, fast_engine, judge
 
     shapes = (folder / "local-shapes.nt").read_text("utf-8")
     found, count = set(), 0
-    judge("", "")  # imports what it needs
+    fast_engine(), judge("", "")  # imports what they need
     with clock.running():
         screen = Screen(shapes, "auto", parts=True)
     for texts in shards_of(folder / "faulty.nt"):
@@ -447,11 +447,11 @@ def validate_all_kgbuild(folder: Path, clock: Clock) -> int:
     from kgbuild.diagnostics import Report
     from kgbuild.lines import without_graphs
     from kgbuild.store import OxigraphStore
-    from kgbuild.validate import Screen, check_rules, judge
+    from kgbuild.validate import Screen, check_rules, fast_engine, judge
 
     shapes, report, count = article().shapes, Report(), 0
     held = json.loads((folder / "size.json").read_text())["claims"] <= HELD
-    judge("", "")  # imports what it needs
+    fast_engine(), judge("", "")  # imports what they need
 
     def pieces(screen: Screen) -> Iterator[bytes]:
         """Screen each shard on its way into the store."""
