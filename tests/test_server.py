@@ -492,6 +492,43 @@ def test_what_follows_a_request_is_never_taken_for_another(server: Server) -> No
                 assert client.recv(1) == b""
 
 
+def test_a_head_has_no_body_whatever_is_asked(server: Server) -> None:
+    paths = ("-/health", "-/ready", "-/metrics", "id/magnesium.html", "sparql?query=ASK%7B%7D", "api/claim/none")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        for path in paths:
+            client.sendall(f"HEAD /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += client.recv(1)
+            assert head.startswith(b"HTTP/1.1 "), (path, head)
+            assert re.search(rb"content-length: [1-9]", head), path
+
+
+def test_a_connection_whose_end_is_announced_ends(server: Server) -> None:
+    body = b"x" * 2_000_000
+    head = f"Content-Type: application/sparql-query\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(b"POST /sparql HTTP/1.1\r\nHost: a\r\n" + head)
+        client.sendall(body)
+        answer = b""
+        while part := client.recv(10_000):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.lower().count(b"connection: close") == 1
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_what_stands_beside_a_query_is_its_clients_own(server: Server) -> None:
+    """Queries that differ in layout are one for the store; a page, or the place of an error, is of one layout."""
+    query = f'SELECT (1 AS ?x) ("{"z" * 600}" AS ?y) {{}}'
+    paths = ["sparql?" + urlencode({"query": text}) for text in (f"{query}\n# mine alone", f"{query}  ")]
+    pages = [server.ask(path, accept="text/html", accept_encoding="gzip") for path in paths]
+    assert [b"mine alone" in gzip.decompress(page.body) for page in pages] == [True, False]
+    assert len({page.headers["etag"] for page in pages}) == 2
+    assert "(line 1, column" in server.query("ASK {  ?s ?? }").json()["detail"]
+    assert "(line 4, column" in server.query("ASK {\n\n\n ?s ?? }").json()["detail"]
+
+
 # Queries that differ from one before in their text alone go a shorter way, to the same answers
 
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
@@ -526,6 +563,37 @@ def test_a_query_with_known_headers_is_answered_like_any_other(built: Path, tmp_
     assert len(ways[0][4].body) > 256 << 10
     assert 'outcome="time"} 2.0' in metrics, "a query that takes too long is asked once each way"
     assert len(log.read_text().splitlines()) == 2 * len(asked) + 2
+
+
+def test_headers_given_twice_are_read_the_usual_way(server: Server) -> None:
+    heads = b"Accept-Encoding: gzip\r\nAccept-Encoding: identity\r\n"
+    for number in range(4):
+        query = urlencode({"query": f'SELECT ("{"x" * 2000}" AS ?a) ({number} AS ?n) {{}}'})
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(f"GET /sparql?{query} HTTP/1.1\r\nHost: twice\r\n".encode() + heads + b"\r\n")
+            body = read_answer(client)
+            client.sendall(b"GET /-/health HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_answer(client) == b"ok\n"
+        assert b"xxx" in gzip.decompress(body)
+
+
+def test_what_a_query_with_known_headers_took_is_noted(built: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with serving(built, "--access-log", str(log), "--timeout", "0.8") as server:
+        assert [server.query(query).status for query in ("ASK {}", SLOW)] == [200, 504]
+        request = f"GET /sparql?{urlencode({'query': SLOW.replace('?i', '?j')})} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+        for query in (b"GET /sparql?query=ASK%7B%7D HTTP/1.1\r\nHost: a\r\n\r\n", request):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+                client.sendall(query)
+                if query != request:
+                    read_answer(client)
+                else:
+                    assert until(lambda: "kgbuild_running 1.0" in server.ask("-/metrics").text)
+        assert until(lambda: 'route="sparql",status="499"} 1.0' in server.ask("-/metrics").text)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    queries = [item for item in lines if item["path"] == "/sparql"]
+    assert [item["status"] for item in queries] == [200, 504, 200, 499]
+    assert queries[1]["ms"] > 700
 
 
 def answer_apart(server: Server, query: str, number: int) -> Answer:
@@ -612,6 +680,45 @@ def test_a_new_build_comes_into_service_without_a_break(small: Path) -> None:
         assert set(statuses) == {200}
         assert rows(server.query(label))[0]["l"]["value"] == "Thein"
         assert b"Thein" in server.ask("id/caffeine.html").body
+
+
+def test_a_request_ends_on_the_build_it_began_with(small: Path) -> None:
+    source = small / "data/entities/things.yaml"
+    label = "SELECT ?l { id:caffeine rdfs:label ?l FILTER(LANG(?l) = 'de') }"
+    before = source.read_text()
+    with serving(small) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            head = f"Content-Type: application/sparql-query\r\nContent-Length: {len(label)}\r\n\r\n"
+            client.sendall(f"POST /sparql HTTP/1.1\r\nHost: a\r\n{head}".encode())
+            time.sleep(0.3)
+            for number, word in ((1, "de: Thein"), (2, "de: Koffein")):
+                source.write_text(before.replace("de: Koffein", word))
+                assert kgbuild(small, "build").returncode == 0
+                served = f"kgbuild_builds_total {number}.0"
+                assert until(lambda served=served: served in server.ask("-/metrics").text)  # type: ignore[misc]
+                if number == 1:
+                    client.sendall(label.encode())
+                    assert b"Koffein" in read_answer(client), "it was begun on the first build"
+                    assert rows(server.query(label))[0]["l"]["value"] == "Thein"
+        assert rows(server.query(label))[0]["l"]["value"] == "Koffein"
+
+
+def test_a_torn_build_is_not_taken_and_leaves_nothing_open(small: Path) -> None:
+    with serving(small) as server:
+        assert server.query("ASK {}").status == 200
+        files = Path(f"/proc/{server.process.pid}/fd")
+        report = small / "build/report.json"
+        before, text = len(list(files.iterdir())), report.read_text()
+        torn = small / "build/store/CURRENT"
+        for spoil in (lambda: torn.rename(torn.with_name("GONE")), lambda: report.write_text("{}")):
+            spoil()
+            report.touch()
+            time.sleep(1.6)
+            assert server.query(f"SELECT ({time.time_ns()} AS ?n) {{}}").status == 200
+        assert until(lambda: len(list(files.iterdir())) <= before + 2)
+        torn.with_name("GONE").rename(torn)
+        report.write_text(text)
+        assert until(lambda: "kgbuild_builds_total 1.0" in server.ask("-/metrics").text)
 
 
 def test_a_stop_lets_requests_end(built: Path) -> None:

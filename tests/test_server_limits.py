@@ -8,10 +8,12 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,7 +21,11 @@ import pyoxigraph as ox
 import pytest
 from servers import Server, children, finish, seconds, serving, until
 
+from kgbuild.server import jobs
+from kgbuild.server.connections import EagerTask
+from kgbuild.server.jobs import Job, Reply, job_message, read_job, read_reply, recall_message, reply_message
 from kgbuild.server.turns import BusyError, Turns
+from kgbuild.server.worker import _messages as worker_messages
 
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . FILTER(?a != ?i && %d != 0) }"
 SECONDS = 1.0
@@ -132,6 +138,70 @@ def test_the_next_asks_where_the_first_of_two_goes_away(built: Path) -> None:
             assert second.recv(12) in {b"HTTP/1.1 504", b"HTTP/1.1 200"}
 
 
+def test_a_query_begun_is_not_recalled_with_those_behind_it(built: Path) -> None:
+    with serving(built, "--workers", "1", "--timeout", "3") as server:
+        for number in range(30):
+            assert server.query(f"ASK {{ ?s ?p {number} }}").status == 200
+        (worker,) = children(server.process.pid)
+        os.kill(worker, signal.SIGSTOP)
+        with contextlib.ExitStack() as stack:
+            clients = []
+            for number in range(3):
+                client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+                client.sendall(asking(f"SELECT ({number} AS ?n) {{}}"))
+                clients.append(client)
+                time.sleep(0.005)
+            time.sleep(0.12)  # the queries behind the first are recalled while the worker has read none
+            os.kill(worker, signal.SIGCONT)
+            assert [client.recv(12) for client in clients] == [b"HTTP/1.1 200"] * 3
+        assert worker in children(server.process.pid)
+
+
+def test_a_recall_takes_back_what_came_after_the_job_that_has_begun() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        jobs = [job_message(Job(f"ASK {{ {number} }}"), number) for number in (1, 2, 3)]
+        messages = [*jobs, recall_message(4, begun=1), job_message(Job("ASK {}"), 5)]
+        ours.sendall(b"".join([message.pack() for message in messages]))
+        assert [message.number for message in islice(worker_messages(theirs), 3)] == [1, 4, 5]
+
+
+def test_what_messages_hold_is_remembered_only_where_it_is_short() -> None:
+    before = (jobs._read_usual.cache_info().currsize, jobs._write_usual.cache_info().currsize)
+    long = Job("ASK {}", default=tuple(f"http://a/{number}/{time.time_ns()}" for number in range(100)))
+    assert read_job(job_message(long, 1)) == long
+    told = Reply("syntax", message=f"no {'x' * 500} {time.time_ns()}")
+    assert read_reply(reply_message(told, 1)) == told
+    assert (jobs._read_usual.cache_info().currsize, jobs._write_usual.cache_info().currsize) == before
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_client_that_leaves_takes_its_query_with_it(late: bool) -> None:
+    """Also where it leaves in the turn of the loop in which its query was given a place (`late`)."""
+
+    async def leave() -> tuple[list[str], int]:
+        turns, log = Turns(short=1, long=0, queue=8), []
+        first = await turns.take("a")
+
+        async def ask() -> None:
+            turn = await turns.take("b")
+            log.append("given to a worker")
+            turn.release()
+
+        task = EagerTask(ask())
+        task.step()
+        if late:
+            first.release()
+            task.cancel()
+        else:
+            task.cancel()
+            first.release()
+        await asyncio.sleep(0.01)
+        return log, turns.running_short
+
+    assert finish(leave()) == ([], 0)
+
+
 @pytest.mark.parametrize(
     ("query", "accept"),
     [
@@ -185,13 +255,19 @@ def test_a_store_of_many_files_is_read_whole_and_no_more_is_opened(built: Path, 
         assert server.ask("api/entity/kale").json()["claims"]
         assert server.ask("id/kale.ttl").status == 200
         files = {path.name for path in (root / "build/store").glob("*.sst")}
+        assert until(lambda: all(most_files(worker) <= 80 for worker in children(server.process.pid)))
         workers = children(server.process.pid)
         assert workers
         for worker in workers:
             opened = {link.readlink().name for link in Path(f"/proc/{worker}/fd").iterdir()}
-            limit = Path(f"/proc/{worker}/limits").read_text("ascii").partition("Max open files")[2].split()[0]
             assert files >= {name for name in opened if name.endswith(".sst")}
-            assert int(limit) <= 80
+
+
+def most_files(pid: int) -> int:
+    """Return how many files a process may open: of a worker that starts, as many as of its server."""
+    with contextlib.suppress(FileNotFoundError):
+        return int(Path(f"/proc/{pid}/limits").read_text("ascii").partition("Max open files")[2].split()[0])
+    return 0
 
 
 def test_deep_nesting_ends_nothing_but_its_worker(strict: Server) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,19 @@ def test_pages_and_linked_data_are_those_of_the_build(remote: Server, server: Se
         ox.parse(server.ask("claim/magnesium-rls/c018.ttl").body, ox.RdfFormat.TURTLE)
     )
     assert remote.ask("api/claim/magnesium-rls/c018").json() == server.ask("api/claim/magnesium-rls/c018").json()
+
+
+def test_a_store_that_changes_is_asked_anew(built: Path, tmp_path: Path) -> None:
+    new = "ASK { <https://example.org/new> ?p ?o }"
+    with (
+        stores.oxigraph(tmp_path / "store", built / DUMP) as store,
+        serving(built, "--endpoint", f"{store.url}/query") as server,
+    ):
+        assert [server.query(new).json()["boolean"] for _ in range(2)] == [False, False]
+        triple = b"INSERT DATA { <https://example.org/new> <https://example.org/p> 1 }"
+        update = urllib.request.Request(f"{store.url}/update", triple, {"Content-Type": "application/sparql-update"})
+        urllib.request.urlopen(update, timeout=10).close()
+        assert [server.query(new).json()["boolean"] for _ in range(2)] == [True, True]
 
 
 def test_errors_of_the_store_are_passed_on(remote: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +44,9 @@ def store() -> Iterator[str]:
     running.server_close()
 
 
-def test_a_private_address_is_refused_even_when_allowed(built: Path, store: str) -> None:
-    with serving(built, "--allow-service", store) as server:
+def test_a_private_address_is_refused_even_when_allowed(built: Path, store: str, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with serving(built, "--allow-service", store, "--access-log", str(log)) as server:
         allowed = server.query(f"SELECT ?x {{ SERVICE <{store}> {{ ?s ?p ?x }} }}")
         assert allowed.status == 502
         assert "service/" not in allowed.text, "the address of the forwarder stays secret"
@@ -52,6 +54,9 @@ def test_a_private_address_is_refused_even_when_allowed(built: Path, store: str)
         assert server.query("SELECT ?x { VALUES ?e { <http://a/> } SERVICE ?e { ?s ?p ?x } }").status == 403
         assert server.ask("-/service/guess/0", "POST", "query=ASK").status == 404
     assert Store.asked == 0
+    paths = [json.loads(line)["path"] for line in log.read_text().splitlines()]
+    assert "/sparql" in paths
+    assert {path for path in paths if "service" in path} == {"/-/service/"}, "and is not in the log either"
 
 
 def test_what_is_allowed_and_public_is_asked(store: str) -> None:

@@ -20,7 +20,19 @@ from kgbuild.diagnostics import KgbuildError
 from kgbuild.project import Project
 from kgbuild.server import api, graphs, pages, watching
 from kgbuild.server.cache import Cache
-from kgbuild.server.connections import CYCLE, FRAMING, KEY, Asked, Memory, Ready, deliver, head_of
+from kgbuild.server.connections import (
+    CYCLE,
+    FRAMING,
+    KEY,
+    LEFT,
+    QUERIES,
+    STARTED,
+    Asked,
+    Memory,
+    Ready,
+    deliver,
+    head_of,
+)
 from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.negotiation import Syntax
 from kgbuild.server.ondemand import OnDemand
@@ -58,6 +70,8 @@ LOOK: Final = 0.5
 """Seconds between two looks for a new build."""
 
 
+_FORWARDED: Final = "-/service/"
+"""Where the workers' queries to other stores pass, each with a token."""
 _SMALL: Final = 256 << 10
 """Bytes of an answer that is kept ready to send."""
 _EVERY_HEAD: Final = head_of(EVERY)
@@ -65,9 +79,9 @@ _EVERY_HEAD: Final = head_of(EVERY)
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a request: 499 where the client has gone before the answer."""
+    """What became of a request: as long as nothing else is known, its client has gone."""
 
-    status: int = 499
+    status: int = LEFT
     size: int = 0
 
 
@@ -119,7 +133,7 @@ class Application:
         self.turns = remote.turns if remote else new_turns(settings)
         self.files: Cache[bytes] = Cache(64 * MEGABYTE)
         self.answers: Cache[Reply] = Cache(64 * MEGABYTE)
-        self.plans = Plans(f"{self.prefix}sparql", settings.limits.url)
+        self.plans = Plans(f"{self.prefix}{QUERIES}", settings.limits.url)
         self.memory = Memory(Cache(64 * MEGABYTE), self.note, self.shortly, apart=bool(settings.trusted))
         self.metrics = Metrics(self)
         self.log = AccessLog(settings.access_log)
@@ -172,9 +186,16 @@ class Application:
     async def _open(self) -> Serving:
         snapshot = await asyncio.to_thread(Snapshot.open, self.project, self.build)
         pool = Pool(snapshot.folder, self.settings.limits, self.project, self.turns, self.services)
-        if self.remote is None:
-            await pool.start(self.settings.workers)
-        endpoint = Endpoint(self._ask, snapshot.digest, self.answers, self.settings.limits.body)
+        try:
+            if self.remote is None:
+                await pool.start(self.settings.workers)
+        except BaseException:
+            await pool.close()
+            snapshot.close()
+            raise
+        lasting = self.remote is None
+        ask = partial(self._ask, pool)
+        endpoint = Endpoint(ask, snapshot.digest, self.answers, self.settings.limits.body, lasting=lasting)
         resources = Resources(snapshot, self.prefix, self.files)
         return Serving(
             snapshot=snapshot,
@@ -207,29 +228,17 @@ class Application:
             if old is not None:
                 old.retire()
 
-    async def _ask(self, job: Job, client: str) -> Reply:
-        """Ask the workers of the build that is served; a build that went away meanwhile is replaced first."""
-        for _ in range(3):
-            serving = self.current
-            if serving is None:
-                break
-            serving.users += 1
-            try:
-                asked = self.remote if self.remote and not job.task else serving.pool
-                reply = await asked.ask(job, client)
-                self.metrics.queries[reply.status] += 1
-                return reply
-            except GoneError:
-                if serving is self.current:
-                    await self._replace()
-            finally:
-                serving.leave()
-        return Reply("busy", message="the graph is being replaced; try again in a moment")
+    async def _ask(self, pool: Pool, job: Job, client: str) -> Reply:
+        """Ask the workers of one build, or the remote store; raise `GoneError` where the build went away meanwhile."""
+        asked = self.remote if self.remote and not job.task else pool
+        reply = await asked.ask(job, client)
+        self.metrics.queries[reply.status] += 1
+        return reply
 
     # Requests
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = perf_counter()
+        started = scope.get(STARTED) or perf_counter()
         path, outcome = self._path(scope["path"]), Outcome()
         try:
             with contextlib.suppress(ClientDisconnect):
@@ -239,8 +248,10 @@ class Application:
             self.note(client, scope["method"], path, outcome.status, outcome.size, perf_counter() - started)
 
     def note(self, client: str, method: str, path: str, status: int, size: int, seconds: float) -> None:
-        """Count a request, and write it to the log."""
+        """Count a request, and write it to the log; a path with a secret is not written whole."""
         self.metrics.note(_route(path), status, seconds)
+        if path.startswith(_FORWARDED):
+            path = _FORWARDED
         if self.log.stream is not None:
             self.log.write(client, method, path, status, size, seconds)
 
@@ -277,6 +288,8 @@ class Application:
             head = _head(response)
             if serving is self.current:
                 self._keep(scope, path, response, head, body)
+            if scope["method"] == "HEAD":
+                body = b""
             outcome.status, outcome.size = response.status_code, len(body)
             await deliver(cycle, response.status_code, head, body)
             return
@@ -321,16 +334,16 @@ class Application:
             return refused(request, error)
         except ClientDisconnect:
             raise
-        except FileNotFoundError:
+        except (FileNotFoundError, GoneError):
             if again:
-                await self._replace()
+                await self.replace()
                 return None
             return refused(request, RefusedError(503, "the graph is being replaced", {"Retry-After": "2"}))
         except Exception:  # noqa: BLE001  # the last gate: any fault of ours is one answer, and the server goes on
             traceback.print_exc()
             return problem(request, 500, "this is a fault of kgbuild; its server has noted it")
 
-    async def _replace(self) -> None:
+    async def replace(self) -> None:
         """Take the next build at once, where the one in service has gone from the disk."""
         swapping = asyncio.get_running_loop().create_task(self._swap())
         self.tasks.append(swapping)
@@ -342,9 +355,9 @@ class Application:
             self.tasks.remove(swapping)
 
     async def _respond(self, request: Request, path: str, serving: Serving) -> Response:
-        if self.services is not None and path.startswith("-/service/"):
+        if self.services is not None and path.startswith(_FORWARDED):
             return await self.services.respond(request, path)
-        if path == "sparql":
+        if path == QUERIES:
             return await self._sparql(request, serving)
         if request.method not in {"GET", "HEAD"}:
             raise RefusedError(405, "this server is read-only", {"Allow": "GET, HEAD, OPTIONS"})
@@ -387,11 +400,17 @@ class Application:
         serving = self.current
         if serving is None:
             return None, None
-        found = reply, tag, again = await serving.endpoint.find(job, client)
+        serving.users += 1
+        try:
+            found = reply, tag, again = await serving.endpoint.find(job, client)
+        except GoneError:
+            return None, None
+        finally:
+            serving.leave()
         if reply.status != "ok" or not tag or len(reply.body) > _SMALL:
             return None, found
-        head = _head(answer(request, reply.body, reply.media, tag, HEADERS))
-        ready = Ready(head, reply.body, "sparql", client)
+        told = answer(request, reply.body, reply.media, tag, HEADERS)
+        ready = Ready(_head(told), bytes(told.body), QUERIES, client)
         if again and serving is self.current:
             self.memory.keep(key, ready)
         return ready, None

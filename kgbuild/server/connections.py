@@ -29,6 +29,12 @@ KEY: Final = "kgbuild.key"
 """Where the scope of a request holds what its answer may be kept under, if its bytes came at once and alone."""
 FOUND: Final = "kgbuild.found"
 """Where the scope of a request holds what was found before it was read."""
+STARTED: Final = "kgbuild.started"
+"""Where the scope of a request holds when work on it started, or 0 where that was when it was read."""
+QUERIES: Final = "sparql"
+"""The path of queries, which alone are answered shortly."""
+LEFT: Final = 499
+"""The status that is noted of a request whose client has gone before the answer."""
 FRAMING: Final = frozenset((b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"))
 """Headers of requests that are read each time."""
 Asked = Coroutine[Any, Any, tuple["Ready | None", object]]
@@ -76,22 +82,27 @@ class EagerTask:
     def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self.coroutine = coroutine
         self.waits_for: asyncio.Future[Any] | None = None
-        self._step(None)
+        self.must_cancel = False
 
-    def _step(self, _: object) -> None:
+    def step(self, _: object = None) -> None:
+        """Run as far as it goes."""
         self.waits_for = None
         try:
-            future = self.coroutine.send(None)
+            if self.must_cancel:
+                self.must_cancel = False
+                future = self.coroutine.throw(asyncio.CancelledError())
+            else:
+                future = self.coroutine.send(None)
         except (StopIteration, asyncio.CancelledError):
             return
         future._asyncio_future_blocking = False  # so a task tells a future that it waits for it
-        future.add_done_callback(self._step)
+        future.add_done_callback(self.step)
         self.waits_for = future
 
     def cancel(self) -> None:
-        """Cancel what it waits for, and by that the coroutine."""
-        if self.waits_for is not None:
-            self.waits_for.cancel()
+        """Cancel what it waits for, or, where that is just done, the next step."""
+        if self.waits_for is None or not self.waits_for.cancel():
+            self.must_cancel = True
 
 
 def head_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -118,12 +129,15 @@ async def deliver(cycle: RequestResponseCycle, status: int, head: bytes, body: b
         await cycle.flow.drain()
     if cycle.disconnected:
         return
+    closes = b"\r\nconnection: close\r\n" in head
     cycle.response_started = cycle.response_complete = True
     cycle.message_event.set()
-    closing = b"" if cycle.keep_alive else b"connection: close\r\n"
+    closing = b"" if cycle.keep_alive or closes else b"connection: close\r\n"
     first = _first(*cycle.default_headers)
     cycle.transport.write(b"".join((STATUS_LINE[status], first, head, closing, b"\r\n", body)))
-    if not cycle.keep_alive:
+    if closes:
+        cycle.transport.get_protocol().linger()  # type: ignore[attr-defined]  # a connection of ours
+    elif not cycle.keep_alive:
         cycle.transport.close()
     cycle.on_response()
 
@@ -141,7 +155,7 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
         waiting: asyncio.TimerHandle | None = None
         writing: asyncio.TimerHandle | None = None
         working: asyncio.Task[None] | EagerTask | None = None
-        asking = ending = False
+        asking = ending = deaf = False
         held = b""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -156,7 +170,14 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
             if self.working is not None:
                 self.working.cancel()
 
+        def linger(self) -> None:
+            """Say no more and read no more; the client has time to take the answer, which it loses by a close now."""
+            self.deaf = True
+            self.transport.write_eof()
+
         def data_received(self, data: bytes) -> None:
+            if self.deaf:
+                return
             if self.asking:
                 self.held += data
                 self.flow.pause_reading()
@@ -176,32 +197,38 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
         def _is_free(self) -> bool:
             return not self.reading and (self.cycle is None or self.cycle.response_complete)
 
-        def _read(self, key: tuple[str, bytes], found: object = None) -> None:
-            """Read what has come."""
+        def _read(self, key: tuple[str, bytes], found: object = None, started: float = 0.0) -> None:
+            """Read what has come; something may have been found for it, and work on it have started."""
             free, begun = self._is_free(), self.begun
             super().data_received(key[1])
             if free and self.begun == begun + 1 and not self.reading:
                 self.scope[KEY] = key  # type: ignore[typeddict-unknown-key]
                 self.scope[FOUND] = found  # type: ignore[typeddict-unknown-key]
+                self.scope[STARTED] = started  # type: ignore[typeddict-unknown-key]
 
         def _ask(self, key: tuple[str, bytes], asked: Asked) -> None:
             """Ask for the answer to a request that is not read whole; what comes meanwhile waits."""
             self.asking = True
             self._heard()
             self._unset_keepalive_if_required()
-            self.working = EagerTask(self._ask_shortly(key, asked))
+            self.working = task = EagerTask(self._ask_shortly(key, asked))
+            task.step()
 
         async def _ask_shortly(self, key: tuple[str, bytes], asked: Asked) -> None:
             started, ready, found = perf_counter(), None, None
             try:
                 ready, found = await asked
+            except asyncio.CancelledError:
+                self._note_left(started)
+                raise
             except Exception:  # noqa: BLE001  # any fault of ours: the usual way meets it again and says so
                 traceback.print_exc()
             self.asking = False
             if self.transport.is_closing():
+                self._note_left(started)
                 return
             if ready is None:
-                self._read(key, found)
+                self._read(key, found, started)
             else:
                 self._answer(ready, started)
             if self.ending:
@@ -209,6 +236,11 @@ def protocol(limits: Limits, memory: Memory) -> type[HttpToolsProtocol]:
             elif self.held:
                 data, self.held = self.held, b""
                 self.data_received(data)
+
+        def _note_left(self, started: float) -> None:
+            """Note that the client has gone before the answer to a query."""
+            client = self.client[0] if self.client else ""
+            memory.note(client, "GET", QUERIES, LEFT, 0, perf_counter() - started)
 
         def shutdown(self) -> None:
             self.ending = True

@@ -1,7 +1,7 @@
 """What the server asks of a worker process, and what it gets back: messages, and the evaluation itself.
 
 A worker holds one store, read-only. A message is a number, two lengths, a JSON array and a body of bytes; a reply has
-the number of its job. A message with nothing but a number recalls all jobs sent before it which are not begun.
+the number of its job. A message without JSON recalls the jobs sent before it, but those up to a number in its body.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyoxigraph as ox
 
 from kgbuild.store import names_dataset, sorted_triples, syntax_error, tokens, uses_service
 
-HEAD: Final = struct.Struct(">III")
+HEAD: Final = struct.Struct(">QII")
 """The number of a message, and the lengths of its JSON and of its body in bytes."""
 
 RESULT_FORMATS: Final = {
@@ -61,7 +61,7 @@ class Reply(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A job, a reply, or, where it is empty, a recall."""
+    """A job, a reply, or, without a head, a recall."""
 
     number: int
     head: bytes = b""
@@ -72,14 +72,24 @@ class Message(NamedTuple):
         return b"".join((HEAD.pack(self.number, len(self.head), len(self.body)), self.head, self.body))
 
 
-@lru_cache(maxsize=256)
-def _written(*values: Any) -> bytes:
+_USUAL: Final = 300
+"""Bytes of the JSON of most messages: what is written and read there is remembered."""
+
+
+def _write(*values: Any) -> bytes:
     return json.dumps(values).encode()
 
 
-@lru_cache(maxsize=256)
 def _read(head: bytes) -> tuple[Any, ...]:
+    return _read_usual(head) if len(head) <= _USUAL else _read_usual.__wrapped__(head)
+
+
+@lru_cache(maxsize=256)
+def _read_usual(head: bytes) -> tuple[Any, ...]:
     return tuple(tuple(item) if isinstance(item, list) else item for item in json.loads(head))
+
+
+_write_usual = lru_cache(maxsize=256)(_write)
 
 
 def job_message(job: Job, number: int) -> Message:
@@ -88,7 +98,8 @@ def job_message(job: Job, number: int) -> Message:
     >>> job = Job("ASK {}", default=("http://a/",)); read_job(job_message(job, 1)) == job
     True
     """
-    head = _written(job.results, job.graph, job.default, job.named, job.task)
+    write = _write_usual if job.default is None and job.named is None else _write
+    head = write(job.results, job.graph, job.default, job.named, job.task)
     return Message(number, head, job.query.encode("utf-8", "surrogatepass"))
 
 
@@ -103,7 +114,22 @@ def reply_message(reply: Reply, number: int) -> Message:
     >>> reply = Reply("ok", b"true", "text/csv"); read_reply(reply_message(reply, 1)) == reply
     True
     """
-    return Message(number, _written(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
+    write = _write if reply.message else _write_usual
+    return Message(number, write(reply.status, reply.media, reply.message, reply.line, reply.column), reply.body)
+
+
+def recall_message(number: int, begun: int) -> Message:
+    """Return a message that recalls the jobs after the one that has begun."""
+    return Message(number, body=str(begun).encode())
+
+
+def recalled_after(message: Message) -> int | None:
+    """Return the number of the last job that a message does not recall; None where it is no recall.
+
+    >>> recalled_after(recall_message(8, 3)), recalled_after(job_message(Job("ASK {}"), 9))
+    (3, None)
+    """
+    return None if message.head else int(message.body)
 
 
 def read_reply(message: Message) -> Reply:

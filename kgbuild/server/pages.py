@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import pyoxigraph as ox
 
@@ -45,23 +45,23 @@ def endpoint(request: Request, address: str, snapshot: Snapshot) -> Response:
 
 def answer_page(query: str, body: bytes) -> bytes:
     """Return an answer in SPARQL JSON as a page; where it shows fewer rows than there are, it says so."""
-    document = json.loads(body)
-    if "boolean" in document:
-        heads, rows = ["answer"], [{"answer": {"type": "literal", "value": "yes" if document["boolean"] else "no"}}]
+    answer = ox.parse_query_results(body, format=ox.QueryResultsFormat.JSON)
+    if isinstance(answer, ox.QueryBoolean):
+        heads, cells, total = ["answer"], [[("yes" if answer else "no", "")]], 1
     else:
-        heads, rows = document["head"]["vars"], document["results"]["bindings"]
-    cells = [[_cell(row.get(head)) for head in heads] for row in rows[:ROWS]]
-    return render("sparql.html", query=query, heads=heads, rows=cells, total=len(rows), workbench=False)
+        assert isinstance(answer, ox.QuerySolutions)
+        heads = [variable.value for variable in answer.variables]
+        cells = [[_cell(row[head]) for head in heads] for row in islice(answer, ROWS)]
+        total = len(cells) + sum(1 for _ in answer)
+    return render("sparql.html", query=query, heads=heads, rows=cells, total=total, workbench=False)
 
 
-def _cell(term: dict[str, Any] | None) -> tuple[str, str]:
+def _cell(term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple | None) -> tuple[str, str]:
     """Return the text of a term, and the address to link it to where it is one."""
     if term is None:
         return "", ""
-    value = term["value"]
-    if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False), ""
-    return value, value if term["type"] == "uri" and value.startswith(("http://", "https://")) else ""
+    value = str(term) if isinstance(term, ox.Triple) else term.value
+    return value, value if isinstance(term, ox.NamedNode) and value.startswith(("http://", "https://")) else ""
 
 
 def render(template: str, **context: object) -> bytes:

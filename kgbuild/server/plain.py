@@ -45,8 +45,10 @@ class Plans:
         """Keep what the headers of a request say, where they are all that matters beside the query."""
         first, _, headers = data.partition(_END)
         given = dict(scope["headers"])
+        once = len(given) == len(scope["headers"])
         coding = given.get(b"accept-encoding", b"identity")
-        if first.startswith(self.start) and table is not HTML and coding == b"identity" and not _READ & given.keys():
+        plain = once and coding == b"identity" and not _READ & given.keys()
+        if plain and first.startswith(self.start) and table is not HTML:
             request = Request({"type": "http", "method": "GET", "headers": scope["headers"]})
             self.kept.put(headers, Plan(request, job_of(Question(""), table, graph)), len(headers) + 1000)
 

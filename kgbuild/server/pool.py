@@ -13,7 +13,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from kgbuild.project import Project
-from kgbuild.server.jobs import Job, Message, Messages, Reply, job_message, read_reply
+from kgbuild.server.jobs import Job, Message, Messages, Reply, job_message, read_reply, recall_message
 from kgbuild.server.services import NotAllowedError, Services
 from kgbuild.server.settings import Limits
 from kgbuild.server.turns import BusyError, Turn, Turns
@@ -117,7 +117,7 @@ class Worker(asyncio.Protocol):
         """Give a job, or recall those that are not begun."""
         self.number += 1
         run.number = self.number
-        self._send(job_message(job, self.number) if job else Message(self.number))
+        self._send(job_message(job, self.number) if job else recall_message(self.number, self.runs[0].number))
         self.runs.append(run)
         if len(self.runs) == 1:
             run.begin()
@@ -221,9 +221,7 @@ class Run:
         self.pool.slow(self.worker)
 
     def _lengthen(self) -> None:
-        if self.turn is None:
-            return
-        if self.alone:
+        if self.alone or self.turn is None:
             self.worker.kill()
         else:
             self.pool.lengthen(self.turn)
@@ -318,6 +316,8 @@ class Pool:
             except NotAllowedError as error:
                 return Reply("service", message=str(error))
         while True:
+            if self.closed:
+                raise GoneError
             try:
                 turn = await self.turns.take(client, self.limits.seconds)
             except BusyError as error:

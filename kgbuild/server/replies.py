@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 CODINGS: Final = ("br", "zstd", "gzip")
 _LEAST = 500
+_MUCH: Final = 1 << 20
+"""Bytes beyond which to compress a body takes so long that others must not wait for it; one not kept is sent whole."""
 _COMPRESSED: Final[Cache[bytes]] = Cache(64 << 20)
 _PROBLEM: Final = Syntax("json", "application/problem+json", ("application/json",))
 
@@ -89,7 +92,7 @@ def answer(
     sent = {"Content-Type": content_type(media_type), **(headers or {})}
     wish, coding = _wish(request), "identity"
     if len(body) >= _LEAST and is_text(media_type):
-        coding = wish.coding
+        coding = wish.coding if tag or len(body) <= _MUCH else "identity"
         sent["Vary"] = f"{sent['Vary']}, Accept-Encoding" if "Vary" in sent else "Accept-Encoding"
     if tag:
         sent["ETag"] = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
@@ -103,6 +106,16 @@ def answer(
         body = _coded(body, coding, tag)
     sent["Content-Length"] = str(len(body))
     return Whole(b"" if wish.head else body, sent)
+
+
+async def compress_apart(request: Request, body: bytes, media_type: str, tag: str) -> None:
+    """Compress a large body in a thread, so that `answer` finds it done; other requests go on meanwhile."""
+    coding = _wish(request).coding
+    if tag and coding != "identity" and len(body) > _MUCH and is_text(media_type):
+        key = (tag, coding)
+        if _COMPRESSED.get(key) is None:
+            found = await asyncio.to_thread(compress, body, coding)
+            _COMPRESSED.put(key, found, len(found))
 
 
 _WISH: Final = "kgbuild.wish"

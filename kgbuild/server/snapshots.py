@@ -50,7 +50,8 @@ class Snapshot:
             sums = _read(folder, "site/SHA256SUMS")
             mark = _mark(os.stat("report.json", dir_fd=folder))
             os.stat(NAMES, dir_fd=folder)
-        except (OSError, ValueError) as error:
+            digest = str(document["output"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
             os.close(folder)
             raise UnreadableError(f"the build at {build} is not whole: {error}; run `kgbuild build`") from error
         return cls(
@@ -58,7 +59,7 @@ class Snapshot:
             build=build,
             folder=folder,
             mark=mark,
-            digest=str(document["output"]),
+            digest=digest,
             sums=_sums(sums) | {"SHA256SUMS": hashlib.sha256(sums).hexdigest()},
             queries={query.name: query for query in read_queries(project, Report())},
         )

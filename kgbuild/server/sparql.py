@@ -18,7 +18,7 @@ from kgbuild.server.cache import Cache
 from kgbuild.server.connections import FOUND
 from kgbuild.server.jobs import Job, Reply
 from kgbuild.server.negotiation import GRAPHS, HTML, RESULTS, TABLES, Syntax, by_extension, choose
-from kgbuild.server.replies import answer, problem
+from kgbuild.server.replies import answer, compress_apart, problem
 from kgbuild.server.settings import NOTICE
 from kgbuild.store import holds
 from kgbuild.terms import is_iri
@@ -36,11 +36,13 @@ STATUS: Final = {
 HEADERS: Final = {"Vary": "Accept", "Kgbuild-Notice": NOTICE}
 """Headers of the answer to every query."""
 _LIMIT: Final = {"size", "time", "memory"}
-_LASTING: Final = {"ok", "syntax", "service", "media", "size"}
-"""What becomes of a query each time it is asked of the same graph."""
+_LASTING: Final = {"ok", "service", "media", "size"}
+"""What becomes of a query each time it is asked of the same graph, however it is laid out."""
+_OWN: Final = {"busy", "syntax"}
+"""What becomes of a query for its client and layout alone."""
 _NORMALISED: Final = 20_000
 """Longer queries are asked as they are and not kept."""
-_CHANGING: Final = frozenset({"NOW", "RAND", "UUID", "STRUUID", "BNODE"})
+_CHANGING: Final = frozenset({"NOW", "RAND", "UUID", "STRUUID", "BNODE", "SERVICE"})
 _MOST_FIELDS: Final = 200
 
 Ask = Callable[[Job, str], Awaitable[Reply]]
@@ -191,10 +193,13 @@ def _graphs(fields: list[tuple[str, str]], parameter: str) -> tuple[str, ...] | 
 
 
 class Endpoint:
-    """Answers queries: from the cache where the build and the query are the same, else by asking."""
+    """Answers queries: from the cache where the build and the query are the same, else by asking.
 
-    def __init__(self, ask: Ask, digest: str, cache: Cache[Reply], limit: int) -> None:
-        self.ask, self.digest, self.cache, self.limit = ask, digest, cache, limit
+    What a remote store answers is not `lasting`: it may change at any time.
+    """
+
+    def __init__(self, ask: Ask, digest: str, cache: Cache[Reply], limit: int, *, lasting: bool = True) -> None:
+        self.ask, self.digest, self.cache, self.limit, self.lasting = ask, digest, cache, limit, lasting
         self.asked: dict[str, asyncio.Future[Reply | None]] = {}
 
     async def respond(self, request: Request, learn: Learn | None = None) -> Response:
@@ -225,13 +230,15 @@ class Endpoint:
         if table is HTML and reply.media == RESULTS[0].media_type:
             from kgbuild.server.pages import answer_page
 
-            page = answer_page(question.text, reply.body)
-            return answer(request, page, HTML.media_type, f"{tag}-html" if tag else "", HEADERS)
+            page = await asyncio.to_thread(answer_page, question.text, reply.body)
+            return answer(request, page, HTML.media_type, hashlib.sha256(page).hexdigest()[:32] if tag else "", HEADERS)
+        await compress_apart(request, reply.body, reply.media, tag)
         return answer(request, reply.body, reply.media, tag, HEADERS)
 
     async def find(self, job: Job, client: str) -> Found:
         """Return what became of a job."""
-        if len(job.query) > _NORMALISED or not (job.task or is_lasting(job.query)):
+        lasting = job.task or (self.lasting and len(job.query) <= _NORMALISED and is_lasting(job.query))
+        if not lasting:
             return Found(await self.ask(job, client))
         text = job.query if job.task else normalise(job.query)
         key = f"{self.digest} {job.results} {job.graph} {job.default} {job.named} {job.task}\n{text}"
@@ -252,10 +259,10 @@ class Endpoint:
         return json.loads(reply.body)
 
     async def _once(self, key: str, job: Job, client: str) -> Reply:
-        """Ask a job once, however many wait for it; where the client of the one that asked goes away, the next asks."""
+        """Ask a job once, however many wait for it; where the one that asked has gone or was refused, the next asks."""
         while (asked := self.asked.get(key)) is not None:
             reply = await asyncio.shield(asked)
-            if reply is not None:
+            if reply is not None and reply.status not in _OWN:
                 return reply
         asked = self.asked[key] = asyncio.get_running_loop().create_future()
         reply = None

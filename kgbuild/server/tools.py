@@ -16,6 +16,7 @@ from kgbuild.project import load_project
 from kgbuild.server.api import told
 from kgbuild.server.application import Application, Serving
 from kgbuild.server.jobs import Job, form_of
+from kgbuild.server.pool import GoneError
 from kgbuild.server.serving import bind
 from kgbuild.server.settings import NOTICE, Settings
 from kgbuild.server.sparql import RefusedError
@@ -139,21 +140,27 @@ def make_server(application: Application) -> MCPServer[Any]:
     server: MCPServer[Any] = MCPServer("kgbuild", title, instructions=INSTRUCTIONS, lifespan=life, log_level="ERROR")
     tools = Tools(application)
     for tool in (tools.search, tools.describe_entity, tools.get_claim, tools.list_questions, tools.ask_question):
-        server.add_tool(_telling(tool))
-    server.add_tool(_telling(tools.run_sparql))
+        server.add_tool(_telling(tool, application))
+    server.add_tool(_telling(tools.run_sparql, application))
     return server
 
 
-def _telling(tool: Tool) -> Tool:
-    """Let a tool tell the model what was wrong with its call."""
+def _telling(tool: Tool, application: Application) -> Tool:
+    """Let a tool tell the model what was wrong with its call, and ask the next build where one has gone."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     @functools.wraps(tool)
     async def told_of_mistakes(*args: Any, **arguments: Any) -> dict[str, Any]:
         try:
-            return await tool(*args, **arguments)
+            try:
+                return await tool(*args, **arguments)
+            except GoneError:
+                await application.replace()
+                return await tool(*args, **arguments)
         except KgbuildError as error:
             raise ToolError(str(error)) from None
+        except GoneError:
+            raise ToolError("the graph is being replaced; try again in a moment") from None
 
     return told_of_mistakes
 

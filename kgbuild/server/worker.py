@@ -24,14 +24,12 @@ import pyoxigraph as ox
 
 from kgbuild.diagnostics import AbsentError
 from kgbuild.names import FOLDER, Names
-from kgbuild.server.jobs import Job, Message, Messages, Reply, evaluate, read_job, reply_message
+from kgbuild.server.jobs import Job, Message, Messages, Reply, evaluate, read_job, recalled_after, reply_message
 from kgbuild.server.lookup import Lookup
 from kgbuild.store import OxigraphStore
 
 NICENESS = 2
 _PART = 1 << 18
-_MOMENT = 0.01
-"""Seconds: jobs are recalled only from a worker that takes longer than this for one."""
 _AWAKE = 0.0001
 """Seconds for which a worker that has nothing to do looks for a job again and again."""
 
@@ -78,19 +76,18 @@ def _reply(store: ox.Store, lookup: Lookup, job: Job, settings: dict[str, Any]) 
 
 def _messages(server: socket.socket) -> Iterator[Message]:
     """Yield the messages of the server, without the jobs that it has recalled meanwhile, until it has gone."""
-    messages, waiting, begun = Messages(), deque[Message](), 0.0
+    messages, waiting = Messages(), deque[Message]()
     while True:
-        if not waiting or monotonic() - begun > _MOMENT:
-            with contextlib.suppress(BlockingIOError):
-                part = server.recv(_PART, socket.MSG_DONTWAIT) if waiting else _receive(server)
-                if not part:
-                    return
-                for message in messages.take(part):
-                    if not message.head:
-                        waiting.clear()
-                    waiting.append(message)
+        with contextlib.suppress(BlockingIOError):
+            part = server.recv(_PART, socket.MSG_DONTWAIT) if waiting else _receive(server)
+            if not part:
+                return
+            for message in messages.take(part):
+                begun = recalled_after(message)
+                while begun is not None and waiting and waiting[-1].number > begun:
+                    waiting.pop()
+                waiting.append(message)
         if waiting:
-            begun = monotonic()
             yield waiting.popleft()
 
 
