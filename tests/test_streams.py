@@ -171,7 +171,7 @@ HIDDEN = ROW.replace("Tea", "T\u202eea")
         ("csv", "id\nc1\n", "1:1: KG106 the table has no column 'basis'"),
         ("csv", "", "1:1: KG108 the table has no heading"),
         ("csv", f"{HEADING}\n{HIDDEN}\n", "2:5: KG115 U+202E RIGHT-TO-LEFT OVERRIDE in the file"),
-        ("jsonl", '{"id": "c9",}\n', "1:13: KG114 broken JSON:"),
+        ("jsonl", '{"id" "c9"}\n', "1:7: KG114 broken JSON: Expecting ':' delimiter"),
         ("jsonl", '["c9"]\n', "1:1: KG114 the row is no JSON object"),
         ("jsonl", '{"id": "c9", "id": "c9"}\n', "1:2: KG114 key 'id' is given twice"),
         ("jsonl", '{"id": "c9", "confidence": NaN}\n', "1:28: KG114 NaN is no number of JSON"),
