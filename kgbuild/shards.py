@@ -78,7 +78,8 @@ class Compiled:
 
     `names` are those that must be unique in the table, `rows` their lines; `used` are source records or sentences,
     `named` entities, `asks` the claims that are referred to and not held: key, name as written, line. `index` is the
-    index of its nanopublications, `recorded` the day and the agent of the newest article.
+    index of its nanopublications, `recorded` the day and the agent of the newest article, `sha256` tells whether its
+    file is whole.
     """
 
     task: str
@@ -92,6 +93,7 @@ class Compiled:
     counts: dict[str, int]
     quads: int
     findings: tuple[Diagnostic, ...]
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +194,13 @@ class Shards:
         view = self.read(task.batch, report)
         if not report.has_errors:
             view = self._check(view, report)
-        written = Written()
+        written, digest = Written(), ""
         if not report.has_errors:
             written = self.write(view)
             self._validate(view, written.texts, report)
-            text = "".join(written.texts).encode()
-            self.folder.write(file_of(task.key), gzip.compress(text, compresslevel=1, mtime=0))
+            data = gzip.compress("".join(written.texts).encode(), compresslevel=1, mtime=0)
+            self.folder.write(file_of(task.key), data)
+            digest = hashlib.sha256(data).hexdigest()
         names = dict(self.names(view))
         compiled = Compiled(
             task=task.key,
@@ -211,6 +214,7 @@ class Shards:
             counts=_counts(view),
             quads=sum(text.count("\n") for text in written.texts),
             findings=tuple(report.sorted()),
+            sha256=digest,
         )
         if not compiled.findings:
             self._keep(task, compiled)
@@ -229,7 +233,7 @@ class Shards:
         """Return the names in the table that some nodes of the graph may belong to, with the IRIs of these."""
 
     def _kept(self, task: Task) -> Compiled | None:
-        """Return what is known of a shard that was compiled without a finding and whose names are still described."""
+        """Return what is known of a shard without a finding, where its file is whole and its names are described."""
         lines = [line for line, _ in task.batch.rows]
         try:
             facts = json.loads(self.folder.read(f"{task.key}.json"))
@@ -238,16 +242,17 @@ class Shards:
             for name in ("names", "used", "named", "recorded"):
                 facts[name] = tuple(facts[name])
             known = Compiled(task=task.key, findings=(), **facts)
+            if not (self.knows(known.used) and self._entities.keys() >= set(known.named)):
+                return None
+            whole = hashlib.sha256(self.folder.read(file_of(task.key))).hexdigest() == known.sha256
+            return known if whole else None
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
-        if not (self.knows(known.used) and self._entities.keys() >= set(known.named)):
-            return None
-        return known if self.folder.has(file_of(task.key)) else None
 
     def _keep(self, task: Task, compiled: Compiled) -> None:
         """Keep what is told of a shard, rows by their number in it."""
         numbers = {line: number for number, (line, _) in enumerate(task.batch.rows)}
-        names = ("names", "used", "named", "index", "recorded", "counts", "quads")
+        names = ("names", "used", "named", "index", "recorded", "counts", "quads", "sha256")
         facts = {name: getattr(compiled, name) for name in names}
         facts["rows"] = [numbers[line] for line in compiled.rows]
         facts["asks"] = [(key, name, numbers[line]) for key, name, line in compiled.asks]

@@ -372,6 +372,20 @@ def test_only_shards_whose_inputs_changed_are_compiled_again(tmp_path: Path) -> 
     assert "KG204" in {item.code for item in findings(root)}
 
 
+@pytest.mark.parametrize("length", [0, 100])
+def test_a_shard_whose_file_is_not_whole_is_compiled_again(length: int, tmp_path: Path) -> None:
+    root = with_claims(tmp_path)
+    before = lines(compile_project(root))
+    path = sorted(kept_shards(compile_settings(root)).glob("*.nq.gz"))[3]
+    os.truncate(path, length)
+    build(root)
+    assert lines(compile_project(root)) == before
+    store = OxigraphStore.open(root / "build/store")
+    assert {str(quad) for quad in store.store} == {
+        str(quad) for quad in ox.parse("\n".join(before), ox.RdfFormat.N_QUADS)
+    }
+
+
 def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
     root = project(tmp_path, shard=1)
     shards = root / ".build.shards"
