@@ -11,7 +11,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Container, Generator, Iterable
+from collections.abc import Callable, Container, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,10 +119,8 @@ class Gathered:
         self.indexes += [shard.index] if shard.index else []
         self.asks += [(key, name, Span(shards.table.path, line)) for key, name, line in shard.asks]
 
-    def finish(self, shards: Shards, repeated: Container[str] | None, used: set[str]) -> None:
-        """Check what can be told only from all shards of a table: names that may be given twice, and what is used."""
-        if repeated is not None:
-            self._report_repeated(shards, repeated)
+    def finish(self, shards: Shards, used: set[str]) -> None:
+        """Check what can be told only from all shards of a table: what is used."""
         if not self.report.has_errors:
             shards.finish(used, self.report)
         if shards.what == "claims":
@@ -133,16 +131,17 @@ class Gathered:
         for _, name, span in asks:
             self.report.add("KG208", f"unknown claim '{name}'", span)
 
-    def _report_repeated(self, shards: Shards, repeated: Container[str]) -> None:
-        """Report names given twice: of those that may be, those that are."""
-        seen: dict[str, Place | None] = dict.fromkeys(shards.known)
-        for name, place in shards.places(repeated):
-            if name in seen:
-                words = {"statements": "statement or record", "claims": "claim"}.get(shards.what)
-                what = words or ("claim" if "/" in name else "article")
-                message = f"{what} '{name.rpartition('/')[2]}' is given twice"
-                self.report.add("KG201", message, place.of("id"))
-            seen.setdefault(name, place)
+    def report_repeated(self, tables: Sequence[Shards], repeated: Container[str]) -> None:
+        """Report names given twice in tables whose names must differ: of those that may be, those that are."""
+        seen = {name for shards in tables for name in shards.known if name in repeated}
+        for shards in tables:
+            for name, place in shards.places(repeated):
+                if name in seen:
+                    words = {"statements": "statement or record", "claims": "claim"}.get(shards.what)
+                    what = words or ("claim" if "/" in name else "article")
+                    message = f"{what} '{name.rpartition('/')[2]}' is given twice"
+                    self.report.add("KG201", message, place.of("id"))
+                seen.add(name)
 
 
 class Large(Gathered):
@@ -161,28 +160,32 @@ class Large(Gathered):
         super().__init__(sources, report)
         self.shapes, self.engine, self.folder = shapes, engine, folder
         self.jobs, self.progress = jobs, progress
-        self.claims = Names(claim.key for claim in sources.claims)
+        self.claims = Names(article.id for article in sources.articles)
+        self.claims.add(claim.key for claim in sources.claims)
 
     def parts(self) -> Generator[Part, None, None]:
         """Compile every table into parts below the folder, in the order of its rows; report what was found."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        folder = LocalFolder(self.folder)
         kept = set()
-        for large in self.sources.large:
-            shards = shards_of(self.sources, large, self.shapes, self.engine, LocalFolder(self.folder))
-            if shards is not None:
-                for part in self._table(shards):
-                    kept.add(part.file.name.partition(".")[0])
-                    yield part
+        made = (shards_of(self.sources, large, self.shapes, self.engine, folder) for large in self.sources.large)
+        tables = [shards for shards in made if shards is not None]
+        for shards in tables:
+            for part in self._table(shards, self.claims if of_claims(shards) else Names(shards.known)):
+                kept.add(part.file.name.partition(".")[0])
+                yield part
+        if self.overflows:  # what was not looked at may hold any name
+            return
+        self._report_repeated([shards for shards in tables if of_claims(shards)], self.claims)
         self.report_unknown(asked for asked in self.asks if asked[0] not in self.claims)
         for path in self.folder.iterdir():
             if path.name.partition(".")[0] not in kept:
                 path.unlink()
 
-    def _table(self, shards: Shards) -> Generator[Part, None, None]:
+    def _table(self, shards: Shards, names: Names) -> Generator[Part, None, None]:
         """Compile all shards of a table, and check what can be told only from all of them."""
         started, done = time.monotonic(), 0
         total = shards.table.count() if self.progress else 0
-        names = Names(shards.known)
         used: set[str] = set()
         jobs = 1 if has_screened() else self.jobs  # forks could not screen any more
         results = run(shards.compile, shards.tasks(self.report), jobs, lambda task: _named(task.batch))
@@ -198,11 +201,18 @@ class Large(Gathered):
                 return
             if self.progress:
                 self.progress(_progress(shards.name, shards.what, done, total, time.monotonic() - started))
-        repeated = names.repeated()
-        self.finish(shards, _Digests(repeated) if repeated else None, used)
-        if shards.what != "statements":
-            self.claims.digests.extend(names.digests)
-            self.claims.sorted = False
+        if not of_claims(shards):
+            self._report_repeated([shards], names)
+        self.finish(shards, used)
+
+    def _report_repeated(self, tables: Sequence[Shards], names: Names) -> None:
+        if repeated := names.repeated():
+            self.report_repeated(tables, _Digests(repeated))
+
+
+def of_claims(shards: Shards) -> bool:
+    """Tell whether a table holds articles or claims, whose names differ in a whole project."""
+    return shards.what != "statements"
 
 
 def locate(sources: Sources, shapes: Shapes, nodes: Iterable[str]) -> dict[str, Place]:

@@ -76,7 +76,7 @@ class Task:
 class Compiled:
     """What is told of a compiled shard, so that all can be put together.
 
-    `names` are those that must be unique in the table, `rows` their lines; `used` are source records or sentences,
+    `names` are those that must be unique, `rows` their lines; `used` are source records or sentences,
     `named` entities, `asks` the claims that are referred to and not held: key, name as written, line. `index` is the
     index of its nanopublications, `recorded` the day and the agent of the newest article, `sha256` tells whether its
     file is whole.
@@ -152,7 +152,7 @@ class Shards:
 
     @abstractmethod
     def names(self, view: Sources) -> Iterator[tuple[str, Place]]:
-        """Return the names that must be unique in the table."""
+        """Return the names that must be unique: in the table, or among all tables of articles and claims."""
 
     def knows(self, used: Iterable[str]) -> bool:
         """Tell whether what some rows used is still there."""

@@ -31,7 +31,7 @@ from kgbuild.compilation import Compilation, Timings, compile_project
 from kgbuild.diagnostics import AbsentError, KgbuildError, Report, Span, UnreadableError
 from kgbuild.folders import HeldFolder, LocalFolder, Storage, folder_of
 from kgbuild.kinds import shards_of
-from kgbuild.large import Gathered
+from kgbuild.large import Gathered, of_claims
 from kgbuild.project import Project, load_project, locked
 from kgbuild.read.streams import Split, Table
 from kgbuild.shards import Compiled, Shards, Task, file_of
@@ -281,22 +281,27 @@ class _Cluster:
         gathered: Gathered,
     ) -> None:
         """Take what is told in the order of the tables and their rows, as a build on one machine does."""
-        names = told.selectExpr("table", "explode(names) name").groupBy("table", "name").count()
-        repeated = _by_table(names.where("count > 1").orderBy("table", "name").limit(_REPEATED))
+        claims = [number for number, shards in enumerate(tables) if of_claims(shards)]
+        together = dict.fromkeys(claims, -1)  # their names differ in a whole project
+        repeated = _repeated(told, together)
         used = _by_table(told.selectExpr("table", "explode(used) name").distinct())
         rows = told.orderBy("table", "place").select("table", "told").toLocalIterator()
         groups = itertools.groupby(rows, lambda row: int(row.table))
         group = next(groups, None)
+        taken: list[int] = []
         for number, shards in enumerate(tables):
             gathered.report.extend(reports[number])
             runs: Iterator[_Run] = iter(())
             if group is not None and group[0] == number:
                 runs = (pickle.loads(row.told) for row in group[1])  # noqa: S301  # this program wrote it
             if self._take(runs, shards, gathered):
-                gathered.finish(shards, repeated.get(number), used.get(number, set()))
+                taken.append(number)
+                gathered.finish(shards, used.get(number, set()))
             if group is not None and group[0] == number:
                 group = next(groups, None)
-        claims = [number for number, shards in enumerate(tables) if shards.what != "statements"]
+        for mark, names in sorted(repeated.items()):
+            those = [tables[number] for number in taken if together.get(number, number) == mark]
+            gathered.report_repeated(those, names)
         gathered.report_unknown(_unknown(session, told, tables, claims, gathered) if claims else gathered.asks)
 
     def _take(self, runs: Iterator[_Run], shards: Shards, gathered: Gathered) -> bool:
@@ -331,6 +336,14 @@ def _told(session: SparkSession, job: bytes, count: int) -> DataFrame:
 
     numbers = session.range(0, count, 1, max(1, count))
     return numbers.mapInArrow(functools.partial(_compile, job), _SCHEMA).persist(StorageLevel.DISK_ONLY)
+
+
+def _repeated(told: DataFrame, together: Mapping[int, int]) -> dict[int, set[str]]:
+    """Return names that are given twice, by table; tables whose names must differ `together` have one mark."""
+    marks = " ".join(f"WHEN {number} THEN {mark}" for number, mark in together.items())
+    table = f"CASE table {marks} ELSE table END table" if together else "table"
+    names = told.selectExpr(table, "explode(names) name").groupBy("table", "name").count()
+    return _by_table(names.where("count > 1").orderBy("table", "name").limit(_REPEATED))
 
 
 def _by_table(frame: DataFrame) -> dict[int, set[str]]:

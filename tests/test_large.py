@@ -295,6 +295,22 @@ def test_findings_about_claims_are_those_when_held(lay: Lay, table: str, old: st
     assert large == small
 
 
+def test_an_article_of_two_tables_is_given_twice(tmp_path: Path) -> None:
+    found = {}
+    for large in (1000, 5):
+        root = with_articles(tmp_path / str(large), large=large)
+        rows = (root / ARTICLES).read_text("utf-8").splitlines(keepends=True)
+        second = root / "data/articles/second.jsonl"
+        second.write_text("".join([*(row.replace('"id": "a', '"id": "b', 1) for row in rows[:9]), rows[4]]), "utf-8")
+        found[large] = [
+            (item.code, item.message, str(item.span).split(":")[:2])
+            for item in findings(root)
+            if item.code == "KG201" and "section" not in item.message
+        ]
+    assert found[5] == found[1000]
+    assert [place for _, _, place in found[5]] == [["data/articles/second.jsonl", "10"]] * 4
+
+
 def test_claims_of_large_articles_are_counted_and_asked_and_have_no_pages(tmp_path: Path) -> None:
     root = with_articles(with_claims(tmp_path))
     built = build(root, jobs=2)

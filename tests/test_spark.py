@@ -188,10 +188,13 @@ def test_findings_are_those_of_one_machine_and_the_last_good_parts_stay(
         text = (root / table).read_text("utf-8")
         assert old in text, old
         (root / table).write_text(text.replace(old, new, 1), "utf-8")
+    rows = (root / "data/articles/corpus.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (root / "data/articles/second.jsonl").write_text("".join(rows[:3]), "utf-8")  # given twice, in two tables
     done = build(root, *on(running, "--format", "json"))
     assert done.returncode == 1, done.stderr
     found = from_json(json.loads(done.stdout))
     assert found == findings(root)
+    assert sum(item.code == "KG201" and "second.jsonl" in str(item.span) for item in found) == 3 + 9
     assert {item.code for item in found} >= {"KG201", "KG204", "KG208", "KG114", "KG210"}
     assert (root / "build/spark/manifest.json").read_bytes() == good
     assert before.items() <= {path: path.stat().st_mtime_ns for path in (root / "build/spark").rglob("*.nq.gz")}.items()
