@@ -141,7 +141,7 @@ class _ClaimShards(_Claims):
 
     def read(self, batch: Batch, report: Report) -> Sources:
         found = read_claims(batch, self.article.id, self.large.language, report)
-        held = replace(self.sources, mappings=(), alignments=(), datasets=())
+        held = replace(self.sources, mappings=(), alignments=(), datasets=(), part=True)
         return replace(held, articles=(self.article,), claims=tuple(found))
 
     def names(self, view: Sources) -> Iterator[tuple[str, Place]]:
@@ -186,7 +186,7 @@ class _ArticleShards(_Claims):
 
     def read(self, batch: Batch, report: Report) -> Sources:
         found = read_articles(batch, report)
-        held = replace(self.sources, mappings=(), alignments=(), datasets=())
+        held = replace(self.sources, mappings=(), alignments=(), datasets=(), part=True)
         claims = tuple(claim for _, claims in found for claim in claims)
         return replace(held, articles=tuple(article for article, _ in found), claims=claims)
 

@@ -34,7 +34,7 @@ _TABLED = frozenset({"data/articles", "data/datasets", "data/entities"})
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What was read, in the order of the files' names; `texts` holds every file for showing findings."""
+    """What was read, in the order of the files' names; a `part` of it holds some articles of them all."""
 
     project: Project
     ontology: Ontology
@@ -45,11 +45,12 @@ class Sources:
     datasets: tuple[Dataset, ...] = ()
     alignments: tuple[AlignmentSet, ...] = ()
     large: tuple[LargeTable, ...] = ()
+    part: bool = False
 
     def elsewhere(self) -> Callable[[str], bool]:
         """Return what tells whether a claim, by its key, may be one of those that are not held."""
         here = {article.id: article.large for article in self.articles}
-        others = any(isinstance(large, ArticleTable) for large in self.large)
+        others = self.part or any(isinstance(large, ArticleTable) for large in self.large)
         return lambda key: here.get(key.partition("/")[0], others)
 
 

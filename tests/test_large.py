@@ -295,6 +295,24 @@ def test_findings_about_claims_are_those_when_held(lay: Lay, table: str, old: st
     assert large == small
 
 
+@pytest.mark.parametrize(("name", "known"), [("b/c1", True), ("b/c9", False), ("tee/c1", False)])
+def test_a_row_may_refer_to_a_claim_of_another_article(name: str, known: bool, tmp_path: Path) -> None:
+    made = []
+    for large in (1000, 5):
+        root = with_claims(tmp_path / str(large), large=large)
+        articles = root / "data/articles"
+        (articles / "b.yaml").write_text((articles / "tea.yaml").read_text("utf-8").replace("id: tea\n", "id: b\n", 1))
+        shutil.copy(articles / "tea.sentences.tsv", articles / "b.sentences.tsv")
+        table = root / CLAIMS
+        table.write_text(table.read_text("utf-8").replace(",k14\n", f",{name}\n"), "utf-8")
+        if known:
+            made.append(without_indexes(lines(compile_project(root))))
+        else:
+            made.append([f"{item.code} {item.message} {str(item.span).split(':')[:2]}" for item in findings(root)])
+    assert made[0] == made[1]
+    assert known or [item.split()[0] for item in made[1]] == ["KG208"] * 7
+
+
 def test_an_article_of_two_tables_is_given_twice(tmp_path: Path) -> None:
     found = {}
     for large in (1000, 5):
