@@ -146,12 +146,13 @@ def compile_project(
         made = [item for shard in shards for item in shard.nanopublications]
     with timings.stage("large" if sources.large else "shapes"):
         shapes = load_shapes(sources.ontology.shapes, report)
-        if elsewhere is not None:
-            large, everything, parts = elsewhere(sources, shapes, report), None, tuple[Part, ...]()
-        else:
-            large, everything, parts = _compile_large(
-                sources, shapes, engine, jobs or default_jobs(), folder, report, timings
-            )
+        with _usable(shapes, report):
+            if elsewhere is not None:
+                large, everything, parts = elsewhere(sources, shapes, report), None, tuple[Part, ...]()
+            else:
+                large, everything, parts = _compile_large(
+                    sources, shapes, engine, jobs or default_jobs(), folder, report, timings
+                )
         gate(report)
     with timings.stage("describe"):
         newest = max(((article.recorded, article.extractor) for article in sources.articles), default=("", ""))
@@ -167,14 +168,10 @@ def compile_project(
             everything.add_all(iter([data]))
     with timings.stage("validate"):
         beyond = rules_beyond(shapes, bool(sources.large), holds_claims(sources.large))
-        try:
+        with _usable(shapes, report):
             violations = _validate(shards, whole, descriptions, shapes, engine)
             if engine != "pyshacl":
                 violations |= check_rules(shapes, store, report, everything, beyond)
-        except BrokenShapesError as error:
-            report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
-            gate(report)
-            raise
         origins = origins_of(sources, ((item.iri, item.claim) for item in made))
         origins.places.update(locate(sources, shapes, [violation.focus for violation in violations]))
         report_violations(violations, shapes, origins, project, report)
@@ -201,6 +198,17 @@ def compile_project(
         recorded=recorded,
         unasked=beyond if everything is None else (),
     )
+
+
+@contextmanager
+def _usable(shapes: Shapes, report: Report) -> Iterator[None]:
+    """Report shapes that cannot be used, and end the work."""
+    try:
+        yield
+    except BrokenShapesError as error:
+        report.add("KG502", f"the shapes cannot be used: {error}", shapes.place, hint="correct the shapes file")
+        gate(report)
+        raise
 
 
 def _compile_large(

@@ -36,7 +36,7 @@ from kgbuild.project import Project, load_project, locked
 from kgbuild.read.streams import Split, Table
 from kgbuild.shards import Compiled, Shards, Task, file_of
 from kgbuild.sources import Sources, fingerprint, tool_digest
-from kgbuild.validate import Shapes
+from kgbuild.validate import BrokenShapesError, Shapes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -432,6 +432,8 @@ def _translated() -> Iterator[None]:
         words = str(error)
         if found := re.search(r"kgbuild\.spark\.UnsharedError: (.*)", words):
             raise UnreadableError(found[1]) from error
+        if found := re.search(r"kgbuild\.validate\.BrokenShapesError: (.*)", words):
+            raise BrokenShapesError(found[1]) from error
         if found := re.search(r"(?:ModuleNotFoundError|ImportError): (.*)", words):
             raise AbsentError(f"the workers' Python: {found[1]}; install kgbuild[spark] there") from error
         if isinstance(error, PythonException) and "PYTHON_VERSION_MISMATCH" not in words:

@@ -313,6 +313,27 @@ def test_a_row_may_refer_to_a_claim_of_another_article(name: str, known: bool, t
     assert known or [item.split()[0] for item in made[1]] == ["KG208"] * 7
 
 
+BROKEN = """
+PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
+PREFIX sh: <http://www.w3.org/ns/shacl#>
+PREFIX kgb: <https://w3id.org/kgbuild/ns#>
+PREFIX tea: <https://example.org/tea/ns#>
+
+tea:shape-T2 a sh:NodeShape ; sh:targetClass kgb:Claim ; sh:property [ sh:path rdfs:label ; sh:pattern "(" ] .
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_shapes_that_cannot_be_used_are_told(jobs: int, tmp_path: Path) -> None:
+    found = []
+    for large in (1000, 5):
+        root = with_claims(tmp_path / str(large), large=large)
+        (root / "ontology/shapes.ttl").write_text(BROKEN, "utf-8")
+        found.append(findings(root, jobs=jobs))
+    assert found[0] == found[1]
+    assert [item.code for item in found[1]] == ["KG502"]
+
+
 def test_an_article_of_two_tables_is_given_twice(tmp_path: Path) -> None:
     found = {}
     for large in (1000, 5):

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from clusters import PYTHON, ROOT, Cluster, cluster, environment, object_store
-from test_large import CLAIMS, RECORD, TABLE, findings, lines, project, with_articles, with_claims
+from test_large import BROKEN, CLAIMS, RECORD, TABLE, findings, lines, project, with_articles, with_claims
 
 from kgbuild.compilation import compile_project
 from kgbuild.folders import LocalFolder, Storage, folder_of
@@ -199,6 +199,14 @@ def test_findings_are_those_of_one_machine_and_the_last_good_parts_stay(
     assert (root / "build/spark/manifest.json").read_bytes() == good
     assert before.items() <= {path: path.stat().st_mtime_ns for path in (root / "build/spark").rglob("*.nq.gz")}.items()
     quads(output(root))
+
+
+def test_shapes_that_cannot_be_used_are_told(running: Cluster, tmp_path: Path) -> None:
+    root = with_claims(tmp_path / "project")
+    (root / "ontology/shapes.ttl").write_text(BROKEN, "utf-8")
+    done = build(root, *on(running, "--format", "json"))
+    assert done.returncode == 1, done.stderr
+    assert [item.code for item in from_json(json.loads(done.stdout))] == ["KG502"]
 
 
 def test_a_worker_that_is_killed_in_the_middle_changes_nothing(running: Cluster, tmp_path: Path) -> None:
