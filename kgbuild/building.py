@@ -18,13 +18,13 @@ from functools import partial
 from pathlib import Path
 
 from kgbuild.claims import ANCHOR_STATES, AnchorState
-from kgbuild.compilation import Compilation, Timings, compile_project, gate
+from kgbuild.compilation import Compilation, Timings, compile_project, gate, kept_shards
 from kgbuild.diagnostics import Report, UnreadableError
 from kgbuild.editions.edition import Material
 from kgbuild.editions.records import robots, sitemaps
 from kgbuild.editions.registry import EDITIONS, find_edition, name_editions, path_of, write_edition, write_editions
 from kgbuild.inference import GRAPH, with_inferred
-from kgbuild.large import Part, grouped
+from kgbuild.large import Part, clear, grouped
 from kgbuild.names import FOLDER as NAMES
 from kgbuild.names import write_names
 from kgbuild.pool import default_jobs, share
@@ -151,6 +151,7 @@ def build(
             plan = plan_build(compilation, infer=infer, jobs=jobs)
             with timings.stage("write"):
                 _write(compilation, plan, (inputs, graph), infer)
+                clear(kept_shards(project), compilation.parts)
         finally:
             shutil.rmtree(store, ignore_errors=True)
     return Built(

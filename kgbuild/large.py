@@ -7,6 +7,7 @@ interrupted goes on where it stopped. The bytes are the same whatever the number
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from array import array
 from bisect import bisect_left
@@ -21,9 +22,10 @@ from kgbuild.diagnostics import Report, Severity, Span
 from kgbuild.folders import HeldFolder, LocalFolder
 from kgbuild.kinds import shards_of
 from kgbuild.pool import run
+from kgbuild.project import holding
 from kgbuild.read.datasets import StatementTable
 from kgbuild.read.streams import Batch
-from kgbuild.shards import Compiled, Shards, file_of
+from kgbuild.shards import Compiled, Shards, facts_of, file_of
 from kgbuild.sources import LargeTable, Sources
 from kgbuild.validate import Shapes, has_screened
 
@@ -166,21 +168,18 @@ class Large(Gathered):
     def parts(self) -> Generator[Part, None, None]:
         """Compile every table into parts below the folder, in the order of its rows; report what was found."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        folder = LocalFolder(self.folder)
-        kept = set()
+        with holding(self.folder, shared=True):
+            yield from self._parts(LocalFolder(self.folder))
+
+    def _parts(self, folder: LocalFolder) -> Generator[Part, None, None]:
         made = (shards_of(self.sources, large, self.shapes, self.engine, folder) for large in self.sources.large)
         tables = [shards for shards in made if shards is not None]
         for shards in tables:
-            for part in self._table(shards, self.claims if of_claims(shards) else Names(shards.known)):
-                kept.add(part.file.name.partition(".")[0])
-                yield part
+            yield from self._table(shards, self.claims if of_claims(shards) else Names(shards.known))
         if self.overflows:  # what was not looked at may hold any name
             return
         self._report_repeated([shards for shards in tables if of_claims(shards)], self.claims)
         self.report_unknown(asked for asked in self.asks if asked[0] not in self.claims)
-        for path in self.folder.iterdir():
-            if path.name.partition(".")[0] not in kept:
-                path.unlink()
 
     def _table(self, shards: Shards, names: Names) -> Generator[Part, None, None]:
         """Compile all shards of a table, and check what can be told only from all of them."""
@@ -224,6 +223,21 @@ def locate(sources: Sources, shapes: Shapes, nodes: Iterable[str]) -> dict[str, 
         if shards is not None and (wanted := shards.names_of(nodes)):
             places |= {wanted[name]: place for name, place in shards.places(wanted)}
     return places
+
+
+def clear(folder: Path, parts: Iterable[Part]) -> None:
+    """Remove what is kept beside some parts, or the whole folder where there are none; not while it is in use."""
+    if not folder.is_dir():
+        return
+    keys = {part.file.name.partition(".")[0] for part in parts}
+    kept = {name for key in keys for name in (file_of(key), facts_of(key))}
+    with holding(folder) as alone:
+        if alone and not kept:
+            shutil.rmtree(folder)
+        elif alone:
+            for path in folder.iterdir():
+                if path.name not in kept:
+                    path.unlink()
 
 
 def grouped(parts: Iterable[Part], quads: int) -> dict[str, tuple[Part, ...]]:

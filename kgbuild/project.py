@@ -256,18 +256,26 @@ def key_span(source: Source, section: str, key: str) -> Span:
 @contextlib.contextmanager
 def locked(project: Project) -> Iterator[None]:
     """Let only one build of a project run at a time."""
+    with holding(project.root) as alone:
+        if not alone:
+            raise UsageError(f"another build of {project.root} is running")
+        yield
+
+
+@contextlib.contextmanager
+def holding(folder: Path, *, shared: bool = False) -> Iterator[bool]:
+    """Hold a folder, waiting to share it with others or else at once for oneself alone; tell whether it is held."""
     try:
         import fcntl
     except ImportError:
-        yield
+        yield True
         return
-    handle = os.open(project.root, os.O_RDONLY)
+    handle, held = os.open(folder, os.O_RDONLY), True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise UsageError(f"another build of {project.root} is running") from None
-    try:
-        yield
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        yield held
     finally:
         os.close(handle)

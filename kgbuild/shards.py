@@ -236,7 +236,7 @@ class Shards:
         """Return what is known of a shard without a finding, where its file is whole and its names are described."""
         lines = [line for line, _ in task.batch.rows]
         try:
-            facts = json.loads(self.folder.read(f"{task.key}.json"))
+            facts = json.loads(self.folder.read(facts_of(task.key)))
             facts["rows"] = tuple([lines[row] for row in facts["rows"]])
             facts["asks"] = tuple([(key, name, lines[row]) for key, name, row in facts["asks"]])
             for name in ("names", "used", "named", "recorded"):
@@ -256,7 +256,7 @@ class Shards:
         facts = {name: getattr(compiled, name) for name in names}
         facts["rows"] = [numbers[line] for line in compiled.rows]
         facts["asks"] = [(key, name, numbers[line]) for key, name, line in compiled.asks]
-        self.folder.write(f"{task.key}.json", json.dumps(facts).encode())
+        self.folder.write(facts_of(task.key), json.dumps(facts).encode())
 
     def _check(self, view: Sources, report: Report) -> Sources:
         """Run all checks on a shard; where one fails, with all names at hand for the hints."""
@@ -289,6 +289,15 @@ def file_of(key: str) -> str:
     'af01.nq.gz'
     """
     return f"{key}.nq.gz"
+
+
+def facts_of(key: str) -> str:
+    """Return the name of the file that says what is known of a shard.
+
+    >>> facts_of("af01")
+    'af01.json'
+    """
+    return f"{key}.json"
 
 
 def entities_of(view: Sources) -> set[str]:

@@ -34,7 +34,7 @@ from kgbuild.kinds import shards_of
 from kgbuild.large import Gathered, of_claims
 from kgbuild.project import Project, load_project, locked
 from kgbuild.read.streams import Split, Table
-from kgbuild.shards import Compiled, Shards, Task, file_of
+from kgbuild.shards import Compiled, Shards, Task, facts_of, file_of
 from kgbuild.sources import Sources, fingerprint, tool_digest
 from kgbuild.validate import BrokenShapesError, Shapes
 
@@ -519,7 +519,7 @@ class _Job:
         if known is not None:
             part, told = known
             # the part was compared as a whole: its shards are taken from empty files
-            held.files = {f"{key}.json": json.dumps(fact | {"sha256": _EMPTY}).encode() for key, fact in told.items()}
+            held.files = {facts_of(key): json.dumps(fact | {"sha256": _EMPTY}).encode() for key, fact in told.items()}
             held.files |= {file_of(task.key): b"" for task in tasks}
             compiled = tuple(map(shards.compile, tasks))
             if not any(held.files[file_of(task.key)] for task in tasks):
@@ -532,8 +532,8 @@ class _Job:
             return None, compiled
         records = sum(shard.counts.get(shards.what, 0) for shard in compiled)
         part = _store(self.folder, name, data, quads, shards.name, records)
-        if all(held.has(f"{task.key}.json") for task in tasks):
-            told = {task.key: json.loads(held.read(f"{task.key}.json")) for task in tasks}
+        if all(held.has(facts_of(task.key)) for task in tasks):
+            told = {task.key: json.loads(held.read(facts_of(task.key))) for task in tasks}
             stored = {slot: getattr(part, slot) for slot in StoredPart.__slots__}
             self.folder.write(facts, json.dumps({"part": stored, "shards": told}).encode())
         return part, compiled

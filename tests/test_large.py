@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,12 +21,14 @@ import pyoxigraph as ox
 import pytest
 from servers import serving
 
+from kgbuild import building
 from kgbuild.building import build, check
 from kgbuild.compilation import Compilation, compile_project, kept_shards
 from kgbuild.diagnostics import Diagnostic, FindingsError, Report, Severity
 from kgbuild.folders import HeldFolder
 from kgbuild.kinds import shards_of
 from kgbuild.large import Gathered
+from kgbuild.project import holding
 from kgbuild.read.datasets import StatementTable
 from kgbuild.read.streams import Table
 from kgbuild.shards import Compiled
@@ -384,7 +387,7 @@ def test_a_change_of_one_article_compiles_its_shard_alone(tmp_path: Path) -> Non
     before = mtimes(root)
     path = root / ARTICLES
     path.write_text(path.read_text("utf-8").replace("Article 7", "Article seven"), "utf-8")
-    check(root)
+    build(root)
     assert len(set(before.items()) & set(mtimes(root).items())) == len(before) - 1 == 5
 
 
@@ -418,7 +421,7 @@ def test_only_shards_whose_inputs_changed_are_compiled_again(tmp_path: Path) -> 
     before = mtimes(root)
     assert len(before) == 9
     replaced(root, "Tea 6 holds", "Tea 6 holds some")
-    check(root, jobs=2)
+    build(root, jobs=2)
     after = mtimes(root)
     assert len(after) == 9
     assert len(set(before.items()) & set(after.items())) == 8
@@ -458,6 +461,55 @@ def test_a_build_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> Non
     build(root, jobs=2)
     assert done.items() <= {path.name: path.stat().st_mtime_ns for path in shards.glob("*.json")}.items()
     assert not list(shards.glob("*.new"))
+
+
+def test_a_check_beside_a_build_removes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, plan = with_claims(tmp_path), building.plan_build
+    table = root / CLAIMS
+    text = table.read_text("utf-8")
+
+    def meanwhile(*arguments: Any, **options: Any) -> building.Plan:
+        table.write_text(text.replace("Tea number", "Tea of the number"), "utf-8")
+        compile_project(root)
+        assert len(mtimes(root)) == 18
+        return plan(*arguments, **options)
+
+    monkeypatch.setattr(building, "plan_build", meanwhile)
+    assert build(root).written
+    assert len(mtimes(root)) == 9
+
+
+def test_a_build_clears_shards_that_nothing_uses(tmp_path: Path) -> None:
+    root = with_claims(tmp_path)
+    build(root)
+    folder = kept_shards(compile_settings(root))
+    before = {path.name for path in folder.iterdir()}
+    aside = folder / f"{min(before).partition('.')[0]}.nq.gz.0f.new"  # a kill leaves it
+    aside.touch()
+    (folder / "0f.nq.gz").touch()
+    with holding(folder, shared=True):  # as a check at work does
+        build(root, force=True)
+    assert {path.name for path in folder.iterdir()} == {*before, aside.name, "0f.nq.gz"}
+    build(root, force=True)
+    assert {path.name for path in folder.iterdir()} == before
+    settings = root / "kgbuild.toml"
+    settings.write_text(settings.read_text("utf-8").replace("large = 5", "large = 1000"), "utf-8")
+    build(root)
+    assert not folder.exists()
+
+
+def test_a_table_that_cannot_be_read_on_keeps_the_shards_behind(tmp_path: Path) -> None:
+    root = with_articles(tmp_path)
+    check(root)
+    before = mtimes(root)
+    path = root / ARTICLES
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('{"article":', '{"article"', 1), "utf-8")
+    assert findings(root)
+    assert mtimes(root).items() >= before.items()
+    path.write_text(text, "utf-8")
+    check(root)
+    assert mtimes(root).items() >= before.items()
 
 
 def test_a_process_can_compile_large_tables_again_and_again(tmp_path: Path) -> None:
