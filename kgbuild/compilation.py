@@ -73,7 +73,7 @@ class Compilation:
     """A compiled project: its sources, its quads by graph, and what was found.
 
     `nquads` holds `size` quads. `store` holds all but the records of large tables, which are in `parts` and counted in
-    `counts`; `whole` holds everything.
+    `counts`; `whole` holds everything, `total` quads.
     """
 
     project: Project
@@ -91,6 +91,7 @@ class Compilation:
     report: Report
     timings: Timings
     whole: OxigraphStore
+    total: int
     parts: tuple[Part, ...] = ()
     counts: Counter[str] = field(default_factory=Counter)
     covered: Mapping[str, set[int]] = field(default_factory=dict)
@@ -166,6 +167,8 @@ def compile_project(
         store = OxigraphStore.of(data)
         if everything is not None:
             everything.add_all(iter([data]))
+        size = data.count(b"\n")
+        total = size if everything is None else len(everything.store)  # shards may say the same
     with timings.stage("validate"):
         beyond = rules_beyond(shapes, bool(sources.large), holds_claims(sources.large))
         with _usable(shapes, report):
@@ -183,7 +186,7 @@ def compile_project(
         shards=shards,
         index=whole,
         nquads=data,
-        size=data.count(b"\n"),
+        size=size,
         store=store,
         shapes=shapes,
         engine="pyshacl" if engine == "pyshacl" else fast_engine() or "pyshacl",
@@ -192,6 +195,7 @@ def compile_project(
         report=report,
         timings=timings,
         whole=everything or store,
+        total=total,
         parts=parts,
         counts=large.counts,
         covered=large.covered,
