@@ -7,8 +7,10 @@ arrives twice does no harm; what was sent is written down, so that a push that w
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import http.client
 import json
 import random
 import re
@@ -33,6 +35,7 @@ STAGED: Final = "#pushed"
 """What stands behind the name of a graph until it is put in place."""
 USER, PASSWORD = "KGBUILD_PUSH_USER", "KGBUILD_PUSH_PASSWORD"  # names of variables
 _TRIES = 6
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SAMPLE = 20
 _GRAPH = re.compile(r" <([^<>]*)> \.$")
 
@@ -301,6 +304,14 @@ class _Journal:
         aside.replace(self.path)
 
 
+class FaultError(AbsentError):
+    """A request without a good answer; `wait` is how long the store asks to be left alone, None where it refuses."""
+
+    def __init__(self, words: str, wait: float | None) -> None:
+        super().__init__(words)
+        self.wait = wait
+
+
 class Client:
     """HTTP that waits and tries again, and keeps credentials to itself."""
 
@@ -310,7 +321,7 @@ class Client:
             raise UsageError(f"an endpoint is an http(s) address, not '{endpoint}'")
         if parts.username or parts.password:
             raise UsageError(f"give no credentials in an address; set {USER} and {PASSWORD}, or use --credentials FILE")
-        self.pause, self.server = pause, ""
+        self.pause = pause
         handlers: list[urllib.request.BaseHandler] = []
         if credentials is not None:
             known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
@@ -321,31 +332,48 @@ class Client:
         self.opener = urllib.request.build_opener(*handlers)
 
     def post(self, url: str, body: bytes, media: str) -> bytes:
-        """Send a request; wait longer each time the store is busy or away; raise `AbsentError` in the end."""
-        headers = {"Content-Type": media, "Accept": "application/sparql-results+json, */*;q=0.1"}
+        """Send a request that may be repeated; wait longer each time the store is busy or away."""
         for number in range(_TRIES):
-            last = number == _TRIES - 1
-            request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310  # scheme checked
             try:
-                with self.opener.open(request, timeout=600) as response:
-                    self.server = response.headers.get("Server", "")
-                    return bytes(response.read())
-            except urllib.error.HTTPError as error:
-                words = " ".join(error.read(500).decode("utf-8", "replace").split())[:200]
-                wait = error.headers.get("Retry-After", "")
-                if last or error.code not in {408, 425, 429, 500, 502, 503, 504}:
-                    hint = f"; set {USER} and {PASSWORD}" if error.code in {401, 403} else ""
-                    raise AbsentError(f"{url} answers {error.code}: {words}{hint}") from None
-                self._wait(number, float(wait) if wait.isdecimal() else 0.0)
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "reason", error)
-                if last or isinstance(error, ValueError):
-                    raise AbsentError(f"no store answers at {url}: {reason}") from None
-                self._wait(number, 0.0)
+                return self.send(url, body, media)
+            except FaultError as fault:
+                if fault.wait is None or number == _TRIES - 1:
+                    raise
+                self.wait(number, fault.wait)
         raise AssertionError
 
-    def _wait(self, number: int, asked: float) -> None:
+    def send(self, url: str, body: bytes, media: str) -> bytes:
+        """Send a request once."""
+        headers = {"Content-Type": media, "Accept": "application/sparql-results+json, */*;q=0.1"}
+        try:
+            request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310  # scheme checked
+            with self.opener.open(request, timeout=600) as response:
+                return bytes(response.read())
+        except urllib.error.HTTPError as error:
+            asked = error.headers.get("Retry-After", "")
+            wait = (float(asked) if asked.isdecimal() else 0.0) if error.code in _BUSY else None
+            hint = f"; set {USER} and {PASSWORD}" if error.code in {401, 403} else ""
+            raise FaultError(f"{url} answers {error.code}: {_words(error)}{hint}", wait) from None
+        except (ValueError, http.client.InvalidURL) as error:
+            raise FaultError(f"no store answers at {url}: {error}", None) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise FaultError(f"no store answers at {url}: {_reason(error)}", 0.0) from None
+
+    def wait(self, number: int, asked: float) -> None:
+        """Wait after so many tries before the next: longer each time, and as long as the store asks."""
         time.sleep(min(30.0, max(asked, self.pause * 2**number)))
+
+
+def _words(error: urllib.error.HTTPError) -> str:
+    """Return the first words of an answer that is an error; they may be cut off."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return " ".join(error.read(500).decode("utf-8", "replace").split())[:200]
+    return "(the answer is cut off)"
+
+
+def _reason(error: Exception) -> str:
+    """Return why no answer came; what is no HTTP at all is quoted and cut."""
+    return f"{getattr(error, 'reason', None) or error or type(error).__name__}"[:200]
 
 
 def _kind(endpoint: str, client: Client) -> str:
@@ -359,8 +387,8 @@ def _kind(endpoint: str, client: Client) -> str:
             server = response.headers.get("Server", "")
     except urllib.error.HTTPError as error:
         server = error.headers.get("Server", "")
-    except OSError as error:
-        raise AbsentError(f"no store answers at {endpoint}: {getattr(error, 'reason', error)}") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise AbsentError(f"no store answers at {endpoint}: {_reason(error)}") from None
     return next((kind for kind in ("oxigraph", "virtuoso") if kind in server.lower()), "sparql")
 
 

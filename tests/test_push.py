@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
 import shutil
+import socketserver
 import subprocess
 import sys
 import threading
@@ -194,6 +196,44 @@ def test_a_refusal_is_not_repeated(busy: str, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(AbsentError, match="answers 400: busy"):
         Client(busy, None, pause=0.01).post(busy, b"x", "text/plain")
     assert len(Busy.seen) == 1
+
+
+@contextlib.contextmanager
+def babbling(answers: list[bytes]) -> Iterator[str]:
+    """Listen on loopback and give these bytes, one after the other, whatever is asked; the last one again and again."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            length = 0
+            while (line := self.rfile.readline()).strip():
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            self.rfile.read(length)
+            self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\nhalf"
+GARBAGE = b"\x16\x03\x01 this is no HTTP\r\n\r\n"
+DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
+
+
+def test_an_answer_that_is_cut_or_garbage_is_asked_for_again() -> None:
+    answers = [CUT, GARBAGE, b"", DONE]
+    with babbling(answers) as address:
+        assert Client(address, None, pause=0.01).post(address, b"x", "text/plain") == b"done"
+    assert answers == [DONE]
+
+
+@pytest.mark.parametrize("kind", ["auto", "sparql"])
+def test_what_speaks_no_http_is_no_store(project: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "_TRIES", 2)
+    with babbling([GARBAGE]) as address, pytest.raises(AbsentError, match="no store answers at http"):
+        push(address, project, kind=kind)
 
 
 @pytest.mark.parametrize(
