@@ -127,12 +127,14 @@ class _Release:
         self.project = project
         site = project.build / "site"
         try:
-            self.digest = json.loads((project.build / "report.json").read_bytes())["output"]
+            report = json.loads((project.build / "report.json").read_bytes())
+            self.digest, inferred = report["output"], report["inferred"]
         except (OSError, ValueError, KeyError):
             raise UsageError("there is no build to push: run `kgbuild build`") from None
         parts = sorted((site / "data").glob("*.nq.gz"))
-        whole = site / "data" / f"{name_of(project)}.nq"
-        self.files = [whole, *(path for path in parts if re.search(r"-\d{4}\.nq\.gz$", path.name))]
+        names = [name_of(project), *([f"{name_of(project)}-inferred"] if inferred else [])]
+        wholes = [site / "data" / f"{name}.nq" for name in names]
+        self.files = [*wholes, *(path for path in parts if re.search(r"-\d{4}\.nq\.gz$", path.name))]
         self.store = OxigraphStore.open(project.build / "store")
         counted = self._counts()
         self.counts = {name: count for name, count in counted.items() if not self._own(name)}

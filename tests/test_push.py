@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 from stores import free_port, oxigraph, virtuoso
+from test_inference import ENTITIES, ONTOLOGY
 from test_large import project as large_project
 
 from kgbuild import pushing
 from kgbuild.building import build
 from kgbuild.diagnostics import AbsentError, UsageError
+from kgbuild.project import load_project
 from kgbuild.pushing import Client, push, read_credentials
 from kgbuild.store import EndpointStore, Solutions
 
@@ -89,6 +91,22 @@ def test_the_statements_of_a_large_dataset_arrive_too(tmp_path: Path, server: st
     answer = EndpointStore(f"{server}/query").query(sparql)
     assert isinstance(answer, Solutions)
     assert next(answer.dicts())["n"] == "35"
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_was_inferred_arrives_and_leaves_again(tmp_path: Path, server: str, *, large: bool) -> None:
+    root = large_project(tmp_path / "project") if large else Path(shutil.copytree(GOOD, tmp_path / "project"))
+    for path, text in (("ontology/tea.ttl", ONTOLOGY), ("data/entities/things.yaml", ENTITIES)):
+        with open(root / path, "a", encoding="utf-8") as file:
+            file.write(text)
+    inferred = f"{load_project(root).base}graph/inferred"
+    build(root, jobs=1, infer=True)
+    done = command(root, server)
+    assert (done.returncode, "differs" in done.stderr) == (0, False), done.stderr
+    assert inferred in graphs(f"{server}/query")
+    build(root, jobs=1, infer=False)
+    assert push(server, root).differences == ()
+    assert inferred not in graphs(f"{server}/query")
 
 
 def test_a_store_that_lost_something_is_told(project: Path, server: str) -> None:
