@@ -1,8 +1,9 @@
 """Push: load a build into a SPARQL 1.1 store over HTTP, in chunks that can be repeated, and verify what arrived.
 
-Nanopublications never change under their names, so they are loaded where they belong. All other graphs are loaded under
-names of their own and then put in place by one update, which also drops what the build no longer holds. A chunk that
-arrives twice does no harm; what was sent is written down, so that a push that was killed goes on where it stopped.
+Nanopublications never change under their names, so they are loaded where they belong. All other graphs are loaded
+aside, under names of their own; once a count finds them whole, one update copies them into place and drops what the
+build no longer holds; what is aside is dropped last. So each step can be repeated, whether or not its answer arrived;
+what was done is written down, so that a push that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -99,25 +100,46 @@ def push(
     )
     size = chunk or how.chunk
     journal = _Journal(project, endpoint, f"{release.digest} {kind} {size}")
-    done = resumed = 0 if again else journal.chunks()
-    before = set(remote.graphs(project.base))
-    if not resumed:
-        stale = sorted(graph for graph in before if graph.endswith(STAGED))
-        for names in _bunches(stale, 500):
-            remote.run(" ;\n".join(f"DROP SILENT GRAPH <{name}>" for name in names))
+    if again:
+        journal.end()
+    state = journal.read()
+    tell = progress or (lambda _: None)
+    try:
+        done = _transfer(remote, release, journal, state, size, tell)
+    except _LostError as error:
+        journal.end()
+        if not state.chunks:
+            raise
+        tell(f"{error}; starting over")
+        state = _State()
+        done = _transfer(remote, release, journal, state, size, tell)
+    differences = tuple(verify(remote, release))
+    remote.drop(name + STAGED for name in release.counts)
+    journal.end()
+    return Pushed(kind, release.quads, release.graphs, done, state.chunks, differences)
+
+
+def _transfer(
+    remote: _Remote, release: _Release, journal: _Journal, state: _State, size: int, tell: Callable[[str], None]
+) -> int:
+    """Load what did not arrive before, put it in place, and return the number of chunks."""
+    if state.switched:
+        return state.chunks
+    before = sorted(remote.graphs(release.project.base))
+    if not state.chunks:
+        remote.drop(name for name in before if name.endswith(STAGED))
+    done = state.chunks
     started = time.monotonic()
     for number, lines in enumerate(_bunches(release.lines(), size), 1):
         if number > done:
-            remote.load(_staged(lines, project.base))
-            journal.write(number)
+            remote.load(_staged(lines, release.project.base))
+            journal.write(_State(number))
             done = number
-            if progress:
-                rate = (number - resumed) * size / max(time.monotonic() - started, 0.001)
-                progress(f"{number * size:,} quads, {rate:,.0f} a second")
-    remote.switch(release.shared, sorted(name for name in before if release.is_stale(name)))
-    differences = tuple(verify(remote, release))
-    journal.write(0)
-    return Pushed(kind, release.quads, release.graphs, done, resumed, differences)
+            rate = (number - state.chunks) * size / max(time.monotonic() - started, 0.001)
+            tell(f"{number * size:,} quads, {rate:,.0f} a second")
+    remote.switch(release.counts, [name for name in before if release.is_stale(name)])
+    journal.write(_State(done, switched=True))
+    return done
 
 
 class _Release:
@@ -138,7 +160,6 @@ class _Release:
         self.store = OxigraphStore.open(project.build / "store")
         counted = self._counts()
         self.counts = {name: count for name, count in counted.items() if not self._own(name)}
-        self.shared = sorted(self.counts)
         self.own = sorted(name for name in counted if self._own(name))
         self.held = frozenset(counted)
         self.own_quads = sum(counted[name] for name in self.own)
@@ -184,10 +205,11 @@ class _Remote:
         assert isinstance(answer, ox.QuerySolutions)
         return Solutions(tuple(item.value for item in answer.variables), tuple(tuple(row) for row in answer))
 
-    def run(self, update: str) -> None:
-        """Run an update."""
+    def run(self, update: str, *, once: bool = False) -> None:
+        """Run an update; `once` leaves it to the caller to repeat it."""
         body = urllib.parse.urlencode({"update": update}).encode()
-        self.client.post(self.update_url, body, "application/x-www-form-urlencoded")
+        send = self.client.send if once else self.client.post
+        send(self.update_url, body, "application/x-www-form-urlencoded")
 
     def load(self, lines: list[str]) -> None:
         """Add N-Quads lines: as they are where the store takes them, else by INSERT DATA."""
@@ -217,18 +239,49 @@ class _Remote:
                 return
             after = names[-1]
 
-    def switch(self, shared: Iterable[str], stale: Iterable[str]) -> None:
-        """Put the staged graphs in place and drop what is no longer held, in one update."""
-        moves = [f"MOVE SILENT GRAPH <{name}{STAGED}> TO GRAPH <{name}>" for name in shared]
-        self.run(" ;\n".join([*moves, *(f"DROP SILENT GRAPH <{name}>" for name in stale)]))
+    def count(self, graph: str) -> int:
+        """Count the triples of a graph."""
+        (row,) = self.ask(f"SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}").dicts()
+        return int(row["n"])
+
+    def switch(self, counts: Mapping[str, int], stale: Iterable[str]) -> None:
+        """Put what is aside in place and drop what is no longer held, in one update.
+
+        COPY may be repeated, but empties its target where its source is gone: each try counts first.
+        """
+        copies = [f"COPY GRAPH <{name}{STAGED}> TO GRAPH <{name}>" for name in counts]
+        update = " ;\n".join([*copies, *map(_dropping, stale)])
+        for number in range(_TRIES):
+            for name, count in counts.items():
+                if (aside := self.count(name + STAGED)) != count:
+                    raise _LostError(
+                        f"{self.query_url} holds {aside:,} of the {count:,} triples that were sent for graph <{name}>, "
+                        "which stays as it was: run `kgbuild push` again"
+                    )
+            try:
+                self.run(update, once=True)
+            except FaultError as fault:
+                if fault.wait is None or number == _TRIES - 1:
+                    raise
+                self.client.wait(number, fault.wait)
+            else:
+                return
+
+    def drop(self, graphs: Iterable[str]) -> None:
+        """Drop graphs, if they are there."""
+        for names in _bunches(graphs, 500):
+            self.run(" ;\n".join(map(_dropping, names)))
+
+
+def _dropping(graph: str) -> str:
+    return f"DROP SILENT GRAPH <{graph}>"
 
 
 def verify(remote: _Remote, release: _Release) -> Iterator[str]:
     """Compare counts of all shared graphs, of all nanopublications together, and a sample of these word by word."""
     for name, count in release.counts.items():
-        (row,) = remote.ask(f"SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH <{name}> {{ ?s ?p ?o }} }}").dicts()
-        if int(row["n"]) != count:
-            yield f"graph <{name}> has {int(row['n']):,} triples, the build {count:,}"
+        if (held := remote.count(name)) != count:
+            yield f"graph <{name}> has {held:,} triples, the build {count:,}"
     base = f"{release.project.base}np/"
     sparql = f'SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{base}")) }}'
     (row,) = remote.ask(sparql).dicts()
@@ -281,29 +334,44 @@ def _bunches(items: Iterable[str], size: int) -> Iterator[list[str]]:
         yield bunch
 
 
+class _LostError(AbsentError):
+    """What was sent is not whole in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a push is: the chunks that arrived, and whether all is in place."""
+
+    chunks: int = 0
+    switched: bool = False
+
+
 class _Journal:
-    """What was sent to an endpoint, beside the build."""
+    """What was done at an endpoint, beside the build."""
 
     def __init__(self, project: Project, endpoint: str, what: str) -> None:
         name = hashlib.sha256(endpoint.encode()).hexdigest()[:12]
         self.path, self.what = project.build.with_name(f".{project.build.name}.push-{name}.json"), what
 
-    def chunks(self) -> int:
-        """Return the number of chunks of this very push that arrived."""
+    def read(self) -> _State:
+        """Return how far this very push is."""
         try:
             document = json.loads(self.path.read_bytes())
-            return int(document["chunks"]) if document["what"] == self.what else 0
+            if document["what"] == self.what:
+                return _State(int(document["chunks"]), document["switched"] is True)
         except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            pass
+        return _State()
 
-    def write(self, chunks: int) -> None:
-        """Note that so many chunks arrived; none is the end of a push."""
-        if not chunks:
-            self.path.unlink(missing_ok=True)
-            return
+    def write(self, state: _State) -> None:
+        """Note how far a push is."""
         aside = self.path.with_suffix(".new")
-        aside.write_text(json.dumps({"what": self.what, "chunks": chunks}))
+        aside.write_text(json.dumps({"what": self.what, "chunks": state.chunks, "switched": state.switched}))
         aside.replace(self.path)
+
+    def end(self) -> None:
+        """Forget a push."""
+        self.path.unlink(missing_ok=True)
 
 
 class FaultError(AbsentError):

@@ -10,9 +10,12 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+import pyoxigraph as ox
 import pytest
 from stores import free_port, oxigraph, virtuoso
 from test_inference import ENTITIES, ONTOLOGY
@@ -21,6 +24,7 @@ from test_large import project as large_project
 from kgbuild import pushing
 from kgbuild.building import build
 from kgbuild.diagnostics import AbsentError, UsageError
+from kgbuild.editions.edition import name_of
 from kgbuild.project import load_project
 from kgbuild.pushing import Client, push, read_credentials
 from kgbuild.store import EndpointStore, Solutions
@@ -113,8 +117,8 @@ def test_a_store_that_lost_something_is_told(project: Path, server: str) -> None
     push(server, project)
 
     class Leaky(pushing._Remote):
-        def switch(self, shared: object, stale: object) -> None:
-            super().switch(shared, stale)  # type: ignore[arg-type]
+        def switch(self, counts: Mapping[str, int], stale: Iterable[str]) -> None:
+            super().switch(counts, stale)
             self.run("DELETE WHERE { GRAPH ?g { ?s <http://www.w3.org/2004/02/skos/core#definition> ?o } }")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -161,6 +165,162 @@ def test_a_push_that_was_cut_off_goes_on_where_it_stopped(project: Path, tmp_pat
         done = push(address, project, chunk=50)
         assert (done.resumed, done.differences) == (3, ())
         assert count(f"{address}/query") == done.quads
+
+
+Forward = Callable[[bytes], tuple[int, bytes]]
+Lie = Callable[[bytes, Forward], tuple[int, bytes]]
+
+
+class Meddler:
+    """A store behind a proxy that may lie: it sees each body, and says what is forwarded and what is answered."""
+
+    def __init__(self, store: str) -> None:
+        self.store, self.lie, self.switches = store, self.honest, 0
+
+    @staticmethod
+    def honest(body: bytes, forward: Forward) -> tuple[int, bytes]:
+        """Forward everything as it is."""
+        return forward(body)
+
+    def quads(self) -> set[ox.Quad]:
+        """Return all that the store holds."""
+        request = urllib.request.Request(f"{self.store}/store", headers={"Accept": "application/n-quads"})
+        with urllib.request.urlopen(request) as response:
+            return set(ox.parse(response.read(), format=ox.RdfFormat.N_QUADS))
+
+    def update(self, sparql: str) -> None:
+        """Change the store behind the back of a push."""
+        Client(self.store, None).post(f"{self.store}/update", sparql.encode(), "application/sparql-update")
+
+
+@pytest.fixture
+def meddler(tmp_path: Path) -> Iterator[tuple[str, Meddler]]:
+    """Return the address of a proxy before a store of its own, and the proxy."""
+    with oxigraph(tmp_path / "oxigraph") as store:
+        proxy = Meddler(store.url)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                def forward(body: bytes) -> tuple[int, bytes]:
+                    kept = {name: self.headers[name] for name in ("Content-Type", "Accept")}
+                    request = urllib.request.Request(proxy.store + self.path, data=body, headers=kept)
+                    try:
+                        with urllib.request.urlopen(request) as response:
+                            return response.status, response.read()
+                    except urllib.error.HTTPError as error:
+                        return error.code, error.read()
+
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                proxy.switches += b"COPY+GRAPH" in body
+                status, answer = proxy.lie(body, forward)
+                if status:  # else the connection ends without a word
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}", proxy
+            server.shutdown()
+
+
+def dumped(project: Path) -> set[ox.Quad]:
+    """Return all that the build holds."""
+    path = project / "build/site/data" / f"{name_of(load_project(project))}.nq"
+    return set(ox.parse(path.read_bytes(), format=ox.RdfFormat.N_QUADS))
+
+
+def small(project: Path, address: str) -> subprocess.CompletedProcess[str]:
+    """Push in small chunks."""
+    return command(project, address, "--store", "oxigraph", "--chunk", "50")
+
+
+def in_place(quads: set[ox.Quad]) -> set[ox.Quad]:
+    """Return the quads of the graphs that are served under one name for good."""
+    return {quad for quad in quads if not str(quad.graph_name).endswith("#pushed>") and "/np/" not in str(quad)}
+
+
+@pytest.mark.parametrize("status", [504, 0], ids=["timeout", "dropped"])
+def test_a_switch_whose_answer_is_lost_loses_nothing(project: Path, meddler: tuple[str, Meddler], status: int) -> None:
+    address, proxy = meddler
+
+    def lie(body: bytes, forward: Forward) -> tuple[int, bytes]:
+        done = forward(body)
+        return (status, b"") if b"COPY+GRAPH" in body and proxy.switches < 3 else done
+
+    proxy.lie = lie
+    done = small(project, address)
+    assert done.returncode == 0, done.stderr
+    assert (proxy.switches, proxy.quads()) == (3, dumped(project))
+
+
+@pytest.mark.parametrize("step", [b"COUNT", b"%23pushed%3E"], ids=["verification", "last drop"])
+def test_a_push_that_broke_off_after_the_switch_loses_nothing(
+    project: Path, meddler: tuple[str, Meddler], step: bytes
+) -> None:
+    address, proxy = meddler
+
+    def lie(body: bytes, forward: Forward) -> tuple[int, bytes]:
+        return (400, b"no") if proxy.switches and step in body and b"COPY" not in body else forward(body)
+
+    proxy.lie = lie
+    cut = small(project, address)
+    assert (cut.returncode, "answers 400" in cut.stderr) == (4, True)
+    assert in_place(proxy.quads()) == in_place(dumped(project))
+    proxy.lie = proxy.honest
+    done = small(project, address)
+    assert done.returncode == 0, done.stderr
+    assert (proxy.switches, proxy.quads()) == (1, dumped(project))
+
+
+@pytest.mark.parametrize("lost", ["DROP ALL", "DROP GRAPH <https://example.org/tea/graph/void#pushed>"])
+@pytest.mark.parametrize("step", [b"COPY+GRAPH", b"graph/void#pushed"], ids=["switch", "load"])
+def test_what_was_lost_while_a_push_was_cut_off_is_loaded_again(
+    project: Path, meddler: tuple[str, Meddler], step: bytes, lost: str
+) -> None:
+    address, proxy = meddler
+    assert small(project, address).returncode == 0
+    before = in_place(proxy.quads())
+    sent = 0
+
+    def lie(body: bytes, forward: Forward) -> tuple[int, bytes]:
+        nonlocal sent
+        sent += step in body
+        return (400, b"no") if step in body and sent > (step[:4] != b"COPY") else forward(body)
+
+    proxy.lie = lie
+    cut = small(project, address)
+    assert cut.returncode == 4
+    assert in_place(proxy.quads()) == before
+    proxy.lie = proxy.honest
+    proxy.update(lost)
+    done = small(project, address)
+    assert done.returncode == 0, done.stderr
+    assert proxy.quads() == dumped(project)
+
+
+def test_what_never_arrives_whole_is_not_put_in_place(project: Path, meddler: tuple[str, Meddler]) -> None:
+    address, proxy = meddler
+    assert small(project, address).returncode == 0
+    before = in_place(proxy.quads())
+
+    def lie(body: bytes, forward: Forward) -> tuple[int, bytes]:
+        kept = [line for line in body.splitlines(keepends=True) if b"graph/void#pushed> ." not in line]
+        return forward(b"".join(kept))
+
+    proxy.lie = lie
+    for _ in range(2):
+        done = small(project, address)
+        assert done.returncode == 4
+        assert "triples that were sent for graph <https://example.org/tea/graph/void>" in done.stderr
+        assert in_place(proxy.quads()) == before
+    proxy.lie = proxy.honest
+    assert small(project, address).returncode == 0
+    assert proxy.quads() == dumped(project)
 
 
 def test_the_command_says_what_it_did_and_never_a_password(project: Path, server: str, tmp_path: Path) -> None:
