@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 import pyoxigraph as ox
 
@@ -86,9 +86,11 @@ def push(
 
     Raises `UsageError` where there is no build, `AbsentError` where the store cannot be reached or refuses.
     """
+    client = Client(endpoint, credentials)
+    if update is not None:
+        update = _update_address(update, endpoint)
     project = load_project(Path(start))
     release = _Release(project)
-    client = Client(endpoint, credentials)
     kind = _kind(endpoint, client) if kind == "auto" else kind
     how = KINDS[kind]
     base = _without(endpoint, how)
@@ -382,23 +384,50 @@ class FaultError(AbsentError):
         self.wait = wait
 
 
+def _parts(address: str) -> urllib.parse.SplitResult:
+    """Return the parts of an address that requests can be sent to."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        possible = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, possible = urllib.parse.SplitResult("", "", "", "", ""), False
+    if "@" in (parts.netloc if possible else address):
+        raise UsageError(f"give no credentials in an address; set {USER} and {PASSWORD}, or use --credentials FILE")
+    if not possible:
+        raise UsageError(f"an endpoint is an http(s) address, not '{address}'")
+    return parts
+
+
+def _update_address(update: str, endpoint: str) -> str:
+    """Return the address for updates; credentials of an encrypted endpoint belong to its host, never in clear."""
+    there, here = _parts(update), _parts(endpoint)
+    if (here.scheme, there.scheme) == ("https", "http") and here.hostname == there.hostname:
+        raise UsageError(f"the endpoint is encrypted, updates to the same host must be too: https, not '{update}'")
+    return update
+
+
+class _Basic(urllib.request.HTTPBasicAuthHandler):
+    """Basic authentication where nobody can listen: encrypted, or on this machine."""
+
+    def http_error_401(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage
+    ) -> Any:
+        """Answer a challenge, or leave it at the refusal."""
+        local = urllib.parse.urlsplit(req.full_url).hostname in {"localhost", "127.0.0.1", "::1"}
+        return super().http_error_401(req, fp, code, msg, headers) if local or req.type == "https" else None
+
+
 class Client:
     """HTTP that waits and tries again, and keeps credentials to itself."""
 
     def __init__(self, endpoint: str, credentials: tuple[str, str] | None, pause: float = 0.5) -> None:
-        parts = urllib.parse.urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UsageError(f"an endpoint is an http(s) address, not '{endpoint}'")
-        if parts.username or parts.password:
-            raise UsageError(f"give no credentials in an address; set {USER} and {PASSWORD}, or use --credentials FILE")
+        parts = _parts(endpoint)
         self.pause = pause
         handlers: list[urllib.request.BaseHandler] = []
         if credentials is not None:
             known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
             known.add_password(None, f"{parts.scheme}://{parts.netloc}/", *credentials)
-            handlers.append(urllib.request.HTTPDigestAuthHandler(known))
-            if parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}:
-                handlers.append(urllib.request.HTTPBasicAuthHandler(known))
+            handlers += [urllib.request.HTTPDigestAuthHandler(known), _Basic(known)]
         self.opener = urllib.request.build_opener(*handlers)
 
     def post(self, url: str, body: bytes, media: str) -> bytes:

@@ -416,12 +416,63 @@ def test_what_speaks_no_http_is_no_store(project: Path, kind: str, monkeypatch: 
 
 @pytest.mark.parametrize(
     ("address", "words"),
-    [("http://me:secret@localhost/", "no credentials in an address"), ("ftp://localhost/", "is an http")],
+    [
+        ("http://me:secret@localhost/", "no credentials in an address"),
+        ("http://me:secret@localhost:port/", "no credentials in an address"),
+        ("ftp://me:secret@localhost/", "no credentials in an address"),
+        ("me:secret@localhost/", "no credentials in an address"),
+        ("ftp://localhost/", "is an http"),
+        ("http://localhost:port/", "is an http"),
+        ("http://[localhost/", "is an http"),
+    ],
 )
 def test_an_address_that_will_not_do_is_refused(address: str, words: str) -> None:
     with pytest.raises(UsageError, match=words) as raised:
         Client(address, None)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "update", "words"),
+    [
+        ("http://127.0.0.1:9/query", "http://me:open-sesame@127.0.0.1:9/update", "no credentials in an address"),
+        ("https://127.0.0.1:9/query", "http://127.0.0.1:9/update", "updates to the same host must be too"),
+        ("https://127.0.0.1:9/query", "ftp://127.0.0.1:9/update", "is an http(s) address"),
+    ],
+)
+def test_an_address_for_updates_is_as_good_as_the_endpoint(
+    project: Path, endpoint: str, update: str, words: str
+) -> None:
+    done = command(project, endpoint, "--store", "sparql", "--update", update)
+    assert (done.returncode, words in done.stderr, "open-sesame" in done.stderr) == (2, True, False), done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_password_is_never_sent_in_clear_to_another_machine(scheme: str) -> None:
+    seen: list[str | None] = []
+
+    class Asking(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(self.headers["Authorization"])
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="store"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    # an address of this machine that is not known as such
+    for host, sent in (("127.0.0.2", 1), ("127.0.0.1", 2)):
+        with http.server.ThreadingHTTPServer((host, 0), Asking) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            place = f"{host}:{server.server_port}/"
+            with pytest.raises(AbsentError, match="answers 401"):
+                Client(f"{scheme}://{place}", ("me", "open-sesame")).post(f"http://{place}", b"x", "text/plain")
+            server.shutdown()
+        assert [bool(header) for header in seen] == [False, True][:sent]
+        seen.clear()
 
 
 def test_a_file_that_others_may_read_is_no_place_for_a_password(tmp_path: Path) -> None:
