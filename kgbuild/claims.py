@@ -150,6 +150,15 @@ AnchorState = Literal["verified", "digest only", "mismatch", "unchecked"]
 ANCHOR_STATES: Final[tuple[AnchorState, ...]] = ("verified", "digest only", "mismatch", "unchecked")
 
 
+def digits(value: Decimal) -> str:
+    """Spell a number in decimal digits, as xsd:decimal takes it.
+
+    >>> digits(Decimal("0.50")), digits(Decimal("0.0000005"))
+    ('0.50', '0.0000005')
+    """
+    return format(value, "f")
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a record stands, and where each of its keys' values stands."""

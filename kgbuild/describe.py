@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from kgbuild.claims import Article, Entity, MappingSet
+from kgbuild.claims import Article, Entity, MappingSet, digits
 from kgbuild.ontology import Ontology
 from kgbuild.project import Project
 from kgbuild.sources import Sources
@@ -141,7 +141,7 @@ def describe_mappings(mapping_set: MappingSet, project: Project) -> Iterator[Qua
         }
         record += [(SSSOM + name, literal(text)) for name, text in texts.items() if text]
         if mapping.confidence is not None:
-            record.append((SSSOM + "confidence", literal(str(mapping.confidence), datatype=XSD + "decimal")))
+            record.append((SSSOM + "confidence", literal(digits(mapping.confidence), datatype=XSD + "decimal")))
         yield from _quads(graph, f"{project.base}mapping/{key}", record)
 
 

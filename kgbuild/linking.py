@@ -18,7 +18,7 @@ from typing import IO, Final
 
 import pyoxigraph as ox
 
-from kgbuild.claims import Entity
+from kgbuild.claims import Entity, digits
 from kgbuild.diagnostics import Report, UnreadableError, UsageError
 from kgbuild.dumps import FORMATS
 from kgbuild.editions.sssom import SEMAPV, Prefixes, write_set
@@ -107,7 +107,7 @@ def link(start: Path | str = ".", *files: Path | str) -> Linked:
             "object_id": prefixes.curie(found.term.iri),
             "object_label": found.term.label,
             "mapping_justification": "semapv:LexicalMatching",
-            "confidence": str(found.confidence),
+            "confidence": digits(found.confidence),
             "comment": found.words,
         }
         for found in proposals

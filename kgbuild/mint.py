@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from kgbuild import terms
-from kgbuild.claims import EVIDENCE_TYPE, KINDS, PLAIN_KINDS, Claim, Qualifier, Quantity
+from kgbuild.claims import EVIDENCE_TYPE, KINDS, PLAIN_KINDS, Claim, Qualifier, Quantity, digits
 from kgbuild.lines import nquads, quads_of
 from kgbuild.ontology import Concept
 from kgbuild.sources import Sources
@@ -251,8 +251,10 @@ def number(value: Decimal) -> str:
 
     >>> number(Decimal("300"))
     '"300"^^<http://www.w3.org/2001/XMLSchema#integer>'
+    >>> number(Decimal("0.0000005"))
+    '"0.0000005"^^<http://www.w3.org/2001/XMLSchema#decimal>'
     """
-    text = str(value)
+    text = digits(value)
     return literal(text, datatype=XSD + ("decimal" if "." in text else "integer"))
 
 
@@ -282,7 +284,7 @@ def _provenance(claim: Claim, article: Attribution, context: Context) -> list[tu
     if basis.evidence_type:
         pairs.append((f"<{EVIDENCE_TYPE}>", f"<{basis.evidence_type}>"))
     if claim.confidence is not None:
-        pairs.append((_KGB["extractionConfidence"], literal(str(claim.confidence), datatype=XSD + "decimal")))
+        pairs.append((_KGB["extractionConfidence"], literal(digits(claim.confidence), datatype=XSD + "decimal")))
     if claim.quote is not None:
         pairs.append((_KGB["quote"], literal(claim.quote, language=article.language)))
     return pairs

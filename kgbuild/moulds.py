@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, cast
 
-from kgbuild.claims import Claim, Place, Qualifier, Quantity, Reference
+from kgbuild.claims import Claim, Place, Qualifier, Quantity, Reference, digits
 from kgbuild.diagnostics import Span
 from kgbuild.lines import nquads
 from kgbuild.mint import Attribution, Context, Nanopublication, draft
@@ -124,7 +124,7 @@ class Minter:
             article.recorded,
             article.extractor,
             claim.compared_dimension or "",
-            str(claim.confidence),
+            "" if claim.confidence is None else digits(claim.confidence),
         )
         texts = [text for text in (claim.statement, note or None, quote, stated or None) if text is not None]
         hashed = [
@@ -169,8 +169,17 @@ def _more(claim: Claim) -> More:
 _NO_MORE = More((0, 0, 0, None, None, ()), (), ())
 
 
+class _Mark(str):
+    """A mark, which is spelt alike where a number is meant."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+
 def _mark(name: str) -> str:
-    return f"\ue000{name}\ue001"
+    return _Mark(f"\ue000{name}\ue001")
 
 
 def _links(article: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -191,13 +200,13 @@ def _quantity_shape(quantity: Quantity | None) -> tuple[tuple[str, bool], ...] |
     if quantity is None:
         return None
     return tuple([
-        (name, "." in str(bound)) for name in _BOUNDS if (bound := getattr(quantity, name)) is not None
+        (name, "." in digits(bound)) for name in _BOUNDS if (bound := getattr(quantity, name)) is not None
     ])  # fmt: skip
 
 
 def _numbers(claim: Claim) -> list[str]:
     return [
-        str(bound)
+        digits(bound)
         for quantity in (claim.subject_quantity, claim.object_quantity)
         if quantity is not None
         for name in _BOUNDS

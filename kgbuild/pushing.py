@@ -1,14 +1,17 @@
 """Push: load a build into a SPARQL 1.1 store over HTTP, in chunks that can be repeated, and verify what arrived.
 
-Nanopublications never change under their names, so they are loaded where they belong. All other graphs are loaded under
-names of their own and then put in place by one update, which also drops what the build no longer holds. A chunk that
-arrives twice does no harm; what was sent is written down, so that a push that was killed goes on where it stopped.
+Nanopublications never change under their names, so they are loaded where they belong. All other graphs are loaded
+aside, under names of their own; once a count finds them whole, one update copies them into place and drops what the
+build no longer holds; what is aside is dropped last. So each step can be repeated, whether or not its answer arrived;
+what was done is written down, so that a push that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import http.client
 import json
 import random
 import re
@@ -16,11 +19,11 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 import pyoxigraph as ox
 
@@ -33,6 +36,7 @@ STAGED: Final = "#pushed"
 """What stands behind the name of a graph until it is put in place."""
 USER, PASSWORD = "KGBUILD_PUSH_USER", "KGBUILD_PUSH_PASSWORD"  # names of variables
 _TRIES = 6
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SAMPLE = 20
 _GRAPH = re.compile(r" <([^<>]*)> \.$")
 
@@ -82,9 +86,11 @@ def push(
 
     Raises `UsageError` where there is no build, `AbsentError` where the store cannot be reached or refuses.
     """
+    client = Client(endpoint, credentials)
+    if update is not None:
+        update = _update_address(update, endpoint)
     project = load_project(Path(start))
     release = _Release(project)
-    client = Client(endpoint, credentials)
     kind = _kind(endpoint, client) if kind == "auto" else kind
     how = KINDS[kind]
     base = _without(endpoint, how)
@@ -96,25 +102,46 @@ def push(
     )
     size = chunk or how.chunk
     journal = _Journal(project, endpoint, f"{release.digest} {kind} {size}")
-    done = resumed = 0 if again else journal.chunks()
-    before = set(remote.graphs(project.base))
-    if not resumed:
-        stale = sorted(graph for graph in before if graph.endswith(STAGED))
-        for names in _bunches(stale, 500):
-            remote.run(" ;\n".join(f"DROP SILENT GRAPH <{name}>" for name in names))
+    if again:
+        journal.end()
+    state = journal.read()
+    tell = progress or (lambda _: None)
+    try:
+        done = _transfer(remote, release, journal, state, size, tell)
+    except _LostError as error:
+        journal.end()
+        if not state.chunks:
+            raise
+        tell(f"{error}; starting over")
+        state = _State()
+        done = _transfer(remote, release, journal, state, size, tell)
+    differences = tuple(verify(remote, release))
+    remote.drop(name + STAGED for name in release.counts)
+    journal.end()
+    return Pushed(kind, release.quads, release.graphs, done, state.chunks, differences)
+
+
+def _transfer(
+    remote: _Remote, release: _Release, journal: _Journal, state: _State, size: int, tell: Callable[[str], None]
+) -> int:
+    """Load what did not arrive before, put it in place, and return the number of chunks."""
+    if state.switched:
+        return state.chunks
+    before = sorted(remote.graphs(release.project.base))
+    if not state.chunks:
+        remote.drop(name for name in before if name.endswith(STAGED))
+    done = state.chunks
     started = time.monotonic()
     for number, lines in enumerate(_bunches(release.lines(), size), 1):
         if number > done:
-            remote.load(_staged(lines, project.base))
-            journal.write(number)
+            remote.load(_staged(lines, release.project.base))
+            journal.write(_State(number))
             done = number
-            if progress:
-                rate = (number - resumed) * size / max(time.monotonic() - started, 0.001)
-                progress(f"{number * size:,} quads, {rate:,.0f} a second")
-    remote.switch(release.shared, sorted(name for name in before if release.is_stale(name)))
-    differences = tuple(verify(remote, release))
-    journal.write(0)
-    return Pushed(kind, release.quads, release.graphs, done, resumed, differences)
+            rate = (number - state.chunks) * size / max(time.monotonic() - started, 0.001)
+            tell(f"{number * size:,} quads, {rate:,.0f} a second")
+    remote.switch(release.counts, [name for name in before if release.is_stale(name)])
+    journal.write(_State(done, switched=True))
+    return done
 
 
 class _Release:
@@ -124,16 +151,17 @@ class _Release:
         self.project = project
         site = project.build / "site"
         try:
-            self.digest = json.loads((project.build / "report.json").read_bytes())["output"]
+            report = json.loads((project.build / "report.json").read_bytes())
+            self.digest, inferred = report["output"], report["inferred"]
         except (OSError, ValueError, KeyError):
             raise UsageError("there is no build to push: run `kgbuild build`") from None
         parts = sorted((site / "data").glob("*.nq.gz"))
-        whole = site / "data" / f"{name_of(project)}.nq"
-        self.files = [whole, *(path for path in parts if re.search(r"-\d{4}\.nq\.gz$", path.name))]
+        names = [name_of(project), *([f"{name_of(project)}-inferred"] if inferred else [])]
+        wholes = [site / "data" / f"{name}.nq" for name in names]
+        self.files = [*wholes, *(path for path in parts if re.search(r"-\d{4}\.nq\.gz$", path.name))]
         self.store = OxigraphStore.open(project.build / "store")
         counted = self._counts()
         self.counts = {name: count for name, count in counted.items() if not self._own(name)}
-        self.shared = sorted(self.counts)
         self.own = sorted(name for name in counted if self._own(name))
         self.held = frozenset(counted)
         self.own_quads = sum(counted[name] for name in self.own)
@@ -179,10 +207,11 @@ class _Remote:
         assert isinstance(answer, ox.QuerySolutions)
         return Solutions(tuple(item.value for item in answer.variables), tuple(tuple(row) for row in answer))
 
-    def run(self, update: str) -> None:
-        """Run an update."""
+    def run(self, update: str, *, once: bool = False) -> None:
+        """Run an update; `once` leaves it to the caller to repeat it."""
         body = urllib.parse.urlencode({"update": update}).encode()
-        self.client.post(self.update_url, body, "application/x-www-form-urlencoded")
+        send = self.client.send if once else self.client.post
+        send(self.update_url, body, "application/x-www-form-urlencoded")
 
     def load(self, lines: list[str]) -> None:
         """Add N-Quads lines: as they are where the store takes them, else by INSERT DATA."""
@@ -212,18 +241,49 @@ class _Remote:
                 return
             after = names[-1]
 
-    def switch(self, shared: Iterable[str], stale: Iterable[str]) -> None:
-        """Put the staged graphs in place and drop what is no longer held, in one update."""
-        moves = [f"MOVE SILENT GRAPH <{name}{STAGED}> TO GRAPH <{name}>" for name in shared]
-        self.run(" ;\n".join([*moves, *(f"DROP SILENT GRAPH <{name}>" for name in stale)]))
+    def count(self, graph: str) -> int:
+        """Count the triples of a graph."""
+        (row,) = self.ask(f"SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}").dicts()
+        return int(row["n"])
+
+    def switch(self, counts: Mapping[str, int], stale: Iterable[str]) -> None:
+        """Put what is aside in place and drop what is no longer held, in one update.
+
+        COPY may be repeated, but empties its target where its source is gone: each try counts first.
+        """
+        copies = [f"COPY GRAPH <{name}{STAGED}> TO GRAPH <{name}>" for name in counts]
+        update = " ;\n".join([*copies, *map(_dropping, stale)])
+        for number in range(_TRIES):
+            for name, count in counts.items():
+                if (aside := self.count(name + STAGED)) != count:
+                    raise _LostError(
+                        f"{self.query_url} holds {aside:,} of the {count:,} triples that were sent for graph <{name}>, "
+                        "which stays as it was: run `kgbuild push` again"
+                    )
+            try:
+                self.run(update, once=True)
+            except FaultError as fault:
+                if fault.wait is None or number == _TRIES - 1:
+                    raise
+                self.client.wait(number, fault.wait)
+            else:
+                return
+
+    def drop(self, graphs: Iterable[str]) -> None:
+        """Drop graphs, if they are there."""
+        for names in _bunches(graphs, 500):
+            self.run(" ;\n".join(map(_dropping, names)))
+
+
+def _dropping(graph: str) -> str:
+    return f"DROP SILENT GRAPH <{graph}>"
 
 
 def verify(remote: _Remote, release: _Release) -> Iterator[str]:
     """Compare counts of all shared graphs, of all nanopublications together, and a sample of these word by word."""
     for name, count in release.counts.items():
-        (row,) = remote.ask(f"SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH <{name}> {{ ?s ?p ?o }} }}").dicts()
-        if int(row["n"]) != count:
-            yield f"graph <{name}> has {int(row['n']):,} triples, the build {count:,}"
+        if (held := remote.count(name)) != count:
+            yield f"graph <{name}> has {held:,} triples, the build {count:,}"
     base = f"{release.project.base}np/"
     sparql = f'SELECT (COUNT(*) AS ?n) WHERE {{ GRAPH ?g {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?g), "{base}")) }}'
     (row,) = remote.ask(sparql).dicts()
@@ -276,76 +336,143 @@ def _bunches(items: Iterable[str], size: int) -> Iterator[list[str]]:
         yield bunch
 
 
+class _LostError(AbsentError):
+    """What was sent is not whole in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a push is: the chunks that arrived, and whether all is in place."""
+
+    chunks: int = 0
+    switched: bool = False
+
+
 class _Journal:
-    """What was sent to an endpoint, beside the build."""
+    """What was done at an endpoint, beside the build."""
 
     def __init__(self, project: Project, endpoint: str, what: str) -> None:
         name = hashlib.sha256(endpoint.encode()).hexdigest()[:12]
         self.path, self.what = project.build.with_name(f".{project.build.name}.push-{name}.json"), what
 
-    def chunks(self) -> int:
-        """Return the number of chunks of this very push that arrived."""
+    def read(self) -> _State:
+        """Return how far this very push is."""
         try:
             document = json.loads(self.path.read_bytes())
-            return int(document["chunks"]) if document["what"] == self.what else 0
+            if document["what"] == self.what:
+                return _State(int(document["chunks"]), document["switched"] is True)
         except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            pass
+        return _State()
 
-    def write(self, chunks: int) -> None:
-        """Note that so many chunks arrived; none is the end of a push."""
-        if not chunks:
-            self.path.unlink(missing_ok=True)
-            return
+    def write(self, state: _State) -> None:
+        """Note how far a push is."""
         aside = self.path.with_suffix(".new")
-        aside.write_text(json.dumps({"what": self.what, "chunks": chunks}))
+        aside.write_text(json.dumps({"what": self.what, "chunks": state.chunks, "switched": state.switched}))
         aside.replace(self.path)
+
+    def end(self) -> None:
+        """Forget a push."""
+        self.path.unlink(missing_ok=True)
+
+
+class FaultError(AbsentError):
+    """A request without a good answer; `wait` is how long the store asks to be left alone, None where it refuses."""
+
+    def __init__(self, words: str, wait: float | None) -> None:
+        super().__init__(words)
+        self.wait = wait
+
+
+def _parts(address: str) -> urllib.parse.SplitResult:
+    """Return the parts of an address that requests can be sent to."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        possible = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, possible = urllib.parse.SplitResult("", "", "", "", ""), False
+    if "@" in (parts.netloc if possible else address):
+        raise UsageError(f"give no credentials in an address; set {USER} and {PASSWORD}, or use --credentials FILE")
+    if not possible:
+        raise UsageError(f"an endpoint is an http(s) address, not '{address}'")
+    return parts
+
+
+def _update_address(update: str, endpoint: str) -> str:
+    """Return the address for updates; credentials of an encrypted endpoint belong to its host, never in clear."""
+    there, here = _parts(update), _parts(endpoint)
+    if (here.scheme, there.scheme) == ("https", "http") and here.hostname == there.hostname:
+        raise UsageError(f"the endpoint is encrypted, updates to the same host must be too: https, not '{update}'")
+    return update
+
+
+class _Basic(urllib.request.HTTPBasicAuthHandler):
+    """Basic authentication where nobody can listen: encrypted, or on this machine."""
+
+    def http_error_401(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage
+    ) -> Any:
+        """Answer a challenge, or leave it at the refusal."""
+        local = urllib.parse.urlsplit(req.full_url).hostname in {"localhost", "127.0.0.1", "::1"}
+        return super().http_error_401(req, fp, code, msg, headers) if local or req.type == "https" else None
 
 
 class Client:
     """HTTP that waits and tries again, and keeps credentials to itself."""
 
     def __init__(self, endpoint: str, credentials: tuple[str, str] | None, pause: float = 0.5) -> None:
-        parts = urllib.parse.urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UsageError(f"an endpoint is an http(s) address, not '{endpoint}'")
-        if parts.username or parts.password:
-            raise UsageError(f"give no credentials in an address; set {USER} and {PASSWORD}, or use --credentials FILE")
-        self.pause, self.server = pause, ""
+        parts = _parts(endpoint)
+        self.pause = pause
         handlers: list[urllib.request.BaseHandler] = []
         if credentials is not None:
             known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
             known.add_password(None, f"{parts.scheme}://{parts.netloc}/", *credentials)
-            handlers.append(urllib.request.HTTPDigestAuthHandler(known))
-            if parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}:
-                handlers.append(urllib.request.HTTPBasicAuthHandler(known))
+            handlers += [urllib.request.HTTPDigestAuthHandler(known), _Basic(known)]
         self.opener = urllib.request.build_opener(*handlers)
 
     def post(self, url: str, body: bytes, media: str) -> bytes:
-        """Send a request; wait longer each time the store is busy or away; raise `AbsentError` in the end."""
-        headers = {"Content-Type": media, "Accept": "application/sparql-results+json, */*;q=0.1"}
+        """Send a request that may be repeated; wait longer each time the store is busy or away."""
         for number in range(_TRIES):
-            last = number == _TRIES - 1
-            request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310  # scheme checked
             try:
-                with self.opener.open(request, timeout=600) as response:
-                    self.server = response.headers.get("Server", "")
-                    return bytes(response.read())
-            except urllib.error.HTTPError as error:
-                words = " ".join(error.read(500).decode("utf-8", "replace").split())[:200]
-                wait = error.headers.get("Retry-After", "")
-                if last or error.code not in {408, 425, 429, 500, 502, 503, 504}:
-                    hint = f"; set {USER} and {PASSWORD}" if error.code in {401, 403} else ""
-                    raise AbsentError(f"{url} answers {error.code}: {words}{hint}") from None
-                self._wait(number, float(wait) if wait.isdecimal() else 0.0)
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "reason", error)
-                if last or isinstance(error, ValueError):
-                    raise AbsentError(f"no store answers at {url}: {reason}") from None
-                self._wait(number, 0.0)
+                return self.send(url, body, media)
+            except FaultError as fault:
+                if fault.wait is None or number == _TRIES - 1:
+                    raise
+                self.wait(number, fault.wait)
         raise AssertionError
 
-    def _wait(self, number: int, asked: float) -> None:
+    def send(self, url: str, body: bytes, media: str) -> bytes:
+        """Send a request once."""
+        headers = {"Content-Type": media, "Accept": "application/sparql-results+json, */*;q=0.1"}
+        try:
+            request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310  # scheme checked
+            with self.opener.open(request, timeout=600) as response:
+                return bytes(response.read())
+        except urllib.error.HTTPError as error:
+            asked = error.headers.get("Retry-After", "")
+            wait = (float(asked) if asked.isdecimal() else 0.0) if error.code in _BUSY else None
+            hint = f"; set {USER} and {PASSWORD}" if error.code in {401, 403} else ""
+            raise FaultError(f"{url} answers {error.code}: {_words(error)}{hint}", wait) from None
+        except (ValueError, http.client.InvalidURL) as error:
+            raise FaultError(f"no store answers at {url}: {error}", None) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise FaultError(f"no store answers at {url}: {_reason(error)}", 0.0) from None
+
+    def wait(self, number: int, asked: float) -> None:
+        """Wait after so many tries before the next: longer each time, and as long as the store asks."""
         time.sleep(min(30.0, max(asked, self.pause * 2**number)))
+
+
+def _words(error: urllib.error.HTTPError) -> str:
+    """Return the first words of an answer that is an error; they may be cut off."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return " ".join(error.read(500).decode("utf-8", "replace").split())[:200]
+    return "(the answer is cut off)"
+
+
+def _reason(error: Exception) -> str:
+    """Return why no answer came; what is no HTTP at all is quoted and cut."""
+    return f"{getattr(error, 'reason', None) or error or type(error).__name__}"[:200]
 
 
 def _kind(endpoint: str, client: Client) -> str:
@@ -359,8 +486,8 @@ def _kind(endpoint: str, client: Client) -> str:
             server = response.headers.get("Server", "")
     except urllib.error.HTTPError as error:
         server = error.headers.get("Server", "")
-    except OSError as error:
-        raise AbsentError(f"no store answers at {endpoint}: {getattr(error, 'reason', error)}") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise AbsentError(f"no store answers at {endpoint}: {_reason(error)}") from None
     return next((kind for kind in ("oxigraph", "virtuoso") if kind in server.lower()), "sparql")
 
 

@@ -21,6 +21,7 @@ from kgbuild.diagnostics import Diagnostic, Related, Severity, Span, UsageError,
 Json = dict[str, Any]
 LineOf = Callable[[str, int], str | None]
 
+_PACKED = (".gz", ".zst", ".parquet")  # files that have no lines to show
 _WIDEST = 120
 _BEFORE = 40
 _TAB = 4
@@ -43,6 +44,8 @@ class Lines:
         return lines[number - 1] if 1 <= number <= len(lines) else None
 
     def _read(self, path: str) -> list[str]:
+        if path.endswith(_PACKED):
+            return []
         here = self.root / path
         try:
             if here.is_file():

@@ -61,7 +61,7 @@ def name_of(char: str) -> str:
     >>> name_of("\\u202e"), name_of("\\n")
     ('U+202E RIGHT-TO-LEFT OVERRIDE', 'line break')
     """
-    short = {"\n": "line break", "\t": "tab"}
+    short = {"\n": "line break", "\t": "tab", "\r": "carriage return"}
     return short.get(char) or f"U+{ord(char):04X} {unicodedata.name(char, 'control character')}"
 
 

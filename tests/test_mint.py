@@ -151,6 +151,7 @@ def test_shards_of_any_size_give_the_same_nanopublications(compilation: Compilat
 
 slugs = st.from_regex(r"[a-z0-9]{1,3}(-[a-z0-9]{1,3})?", fullmatch=True)
 numbers = st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=999, places=2) | st.integers(0, 999)
+numbers |= st.sampled_from([Decimal("0.0000005"), Decimal("0.0000000"), Decimal("12.000000000000000001")])
 quantities = st.builds(
     lambda unit, value, low: Quantity(unit, value=Decimal(value), more_than=None if low is None else Decimal(low)),
     texts, numbers, st.none() | numbers,
@@ -182,7 +183,7 @@ def test_a_mould_gives_what_minting_quad_by_quad_gives(data: st.DataObject, cont
         "derived_from": lists,
         "presupposed": flags,
         "implied": flags,
-        "confidence": st.none() | st.just(Decimal("0.90")),
+        "confidence": st.none() | st.sampled_from([Decimal("0.90"), Decimal("0.0000001")]),
         "note": st.none() | texts,
         "quote": st.none() | texts,
         "stated_evidence": st.none() | texts,

@@ -24,10 +24,12 @@ from hypothesis import strategies as st
 from kgbuild.claims import CLAIM_FIELDS, Claim, Entity, Place
 from kgbuild.diagnostics import Diagnostic, Report, Span
 from kgbuild.project import load_project
+from kgbuild.read import streams
 from kgbuild.read.streams import ENDINGS, Table
 from kgbuild.sources import Sources, read_sources
 
 ROOT = Path(__file__).parents[1]
+COLUMNS = "id,statement,subject,predicate,object,sentence,certainty,basis"
 GOOD = Path(__file__).parent / "broken" / "_good"
 NOWHERE = Place(Span(""))
 Row = dict[str, Any]
@@ -173,6 +175,9 @@ HIDDEN = ROW.replace("Tea", "T\u202eea")
         ("csv", f"{HEADING}\n{HIDDEN}\n", "2:5: KG115 U+202E RIGHT-TO-LEFT OVERRIDE in the file"),
         ("jsonl", '{"id" "c9"}\n', "1:7: KG114 broken JSON: Expecting ':' delimiter"),
         ("jsonl", '["c9"]\n', "1:1: KG114 the row is no JSON object"),
+        ("jsonl", '{"note": ' + "[" * 600 + "]" * 600 + "}\n", "1:10: KG114 the row is nested too deep"),
+        ("jsonl", '{"statement": "Tea is bad\\rTea is good"}\n', "1:15: KG115 carriage return in 'statement'"),
+        ("csv", f'{COLUMNS}\nc9,"Tea is bad\rTea is good",tea,contains,caffeine,1,asserted,unsourced\n', "2:5: KG115 carr"),
         ("jsonl", '{"id": "c9", "id": "c9"}\n', "1:2: KG114 key 'id' is given twice"),
         ("jsonl", '{"id": "c9", "confidence": NaN}\n', "1:28: KG114 NaN is no number of JSON"),
         ("jsonl", '{"id": "C 9"}\n', "1:8: KG202 'C 9' is not an identifier"),
@@ -202,6 +207,53 @@ def test_a_cell_may_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
     assert (one.statement, one.note, one.sentences) == (rows[0]["statement"], "one\ntwo", (1, 2))
     assert str(other.confidence) == "0.50"
     assert other.place.span.line == 4
+
+
+def test_typed_columns_of_parquet_are_what_their_text_is(tmp_path: Path) -> None:
+    shutil.copytree(GOOD, tmp_path, dirs_exist_ok=True)
+    row: Row = {"id": "c8", "statement": "Tea holds 0.5 mg.", "subject": "tea", "predicate": "contains"}
+    row |= {"object": "caffeine", "sentence": "1", "certainty": "asserted", "basis": "unsourced"}
+    typed = {"object-quantity.value": 0.5, "object-quantity.unit": "mg", "qualifiers.population": ["old", "young"]}
+    texts = {"object-quantity.value": "0.5", "object-quantity.unit": "mg", "qualifiers.population": "old|young"}
+    claims = []
+    for values in (typed, texts):
+        table = tmp_path / "data/articles/tea.claims.parquet"
+        pq.write_table(pa.Table.from_pylist([row | values]), table)
+        sources, found = read(tmp_path)
+        assert found == []
+        claims.append(plain(claim for claim in sources.claims if claim.id == "c8"))
+    assert claims[0] == claims[1]
+    assert len(claims[0]) == 1
+    pq.write_table(pa.Table.from_pylist([row | {"statement": b"Tea holds 0.5 mg."}]), table)
+    _, found = read(tmp_path)
+    assert [item.message for item in found] == ["the row holds bytes where text is meant"]
+
+
+def test_a_row_without_an_end_is_not_read_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(GOOD, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(streams, "LONGEST", 5000)
+    table = tmp_path / "data/articles/tea.claims.jsonl.gz"
+    table.write_bytes(gzip.compress(b'{"id": "' + b"c" * 9_000_000))
+    _, found = read(tmp_path)
+    assert [(item.code, item.message) for item in found] == [("KG114", "the row is longer than 5,000 bytes")]
+    table.unlink()
+    rows = "".join(f"c{number},tea\n" for number in range(2000))
+    (tmp_path / "data/articles/tea.claims.csv").write_text(f'{COLUMNS}\nc1,"tea\n{rows}', "utf-8")
+    _, found = read(tmp_path)
+    assert [(item.code, item.message) for item in found if item.span and item.span.line == 2] == [
+        ("KG114", "a quote is opened and not closed")
+    ]
+
+
+def test_a_row_of_unknown_keys_is_told_in_short(tmp_path: Path) -> None:
+    shutil.copytree(GOOD, tmp_path, dirs_exist_ok=True)
+    row = {f"key-{number}": "x" for number in range(5000)}
+    (tmp_path / "data/articles/tea.claims.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    _, found = read(tmp_path)
+    assert sum(item.code == "KG105" for item in found) == 21
+    assert [item.message for item in found if "further" in item.message] == [
+        "4980 further keys of the claim are unknown"
+    ]
 
 
 def test_numbers_of_json_keep_their_digits(tmp_path: Path) -> None:

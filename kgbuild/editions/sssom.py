@@ -12,7 +12,7 @@ from typing import Final
 
 import pyoxigraph as ox
 
-from kgbuild.claims import MappingSet
+from kgbuild.claims import MappingSet, digits
 from kgbuild.editions.edition import Material
 from kgbuild.ontology import Ontology
 from kgbuild.terms import KGB, OWL, PREFIXES, RDFS, SKOS, TYPE
@@ -125,7 +125,7 @@ def _rows(found: MappingSet, labels: Mapping[str, str], base: str, prefixes: Pre
             "mapping_justification": prefixes.curie(mapping.justification),
             "object_source": prefixes.translate(mapping.object_source or "", found.prefixes),
             "object_source_version": mapping.object_source_version or "",
-            "confidence": "" if mapping.confidence is None else str(mapping.confidence),
+            "confidence": "" if mapping.confidence is None else digits(mapping.confidence),
             "comment": mapping.comment or "",
         }
 

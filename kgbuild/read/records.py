@@ -18,6 +18,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _PERIOD = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2]))?\Z")
 _THING = re.compile(r"[A-Za-z][A-Za-z0-9._-]*:[^\s:][^\s]*\Z")
+_MOST = 20  # unknown keys of one record that are reported each
 _PARAGRAPHS = frozenset({"definition", "note", "quote"})
 _REFERENCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)?\Z")
 
@@ -31,11 +32,16 @@ class Record:
         self.values: dict[str, Any] = {}
         self.keys: dict[str, Span] = {}
         known = {field.key: field for field in fields}
-        for key, (span, value) in node.entries.items():
+        unknown = [key for key in node.entries if key not in known]
+        for key in unknown[:_MOST]:
+            hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
+            report.add("KG105", f"unknown key '{key}' in {what}", node.entries[key][0], hint=hint)
+        if len(unknown) > _MOST:
+            place = node.entries[unknown[_MOST]][0]
+            report.add("KG105", f"{len(unknown) - _MOST} further keys of {what} are unknown", place)
+        for key, (_, value) in node.entries.items():
             field = known.get(key)
             if field is None:
-                hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
-                report.add("KG105", f"unknown key '{key}' in {what}", span, hint=hint)
                 continue
             self.keys[key] = value.span
             converted = self.convert(field, value)
@@ -135,7 +141,7 @@ class Record:
 
     def clean(self, field: Field, text: str, span: Span) -> bool:
         """Tell whether a text has none of the characters that an escape can smuggle in; a line break is one in most."""
-        char = forbidden(text)
+        char = forbidden(text) or ("\r" if "\r" in text else None)
         if char is None and field.key not in _PARAGRAPHS:
             char = next((char for char in "\n\t" if char in text), None)
         if char is None:

@@ -13,6 +13,7 @@ import itertools
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from typing import IO, Any
 from kgbuild.claims import Field, Kind
 from kgbuild.diagnostics import AbsentError, Report, Span
 from kgbuild.read.tables import heading_fits
-from kgbuild.read.yaml import Mapping, Scalar, Sequence, Value
+from kgbuild.read.yaml import DEEPEST, Mapping, Scalar, Sequence, Value
 from kgbuild.source import forbidden_in_line, relative
 
 FORMS = ("csv", "tsv", "jsonl", "parquet")
@@ -31,6 +32,9 @@ ENDINGS = (*(f".{form}{packed}" for form in FORMS[:3] for packed in ("", ".gz", 
 """How the names of tables end."""
 _LISTS = frozenset({Kind.REFERENCES, Kind.TEXTS, Kind.INTEGERS, Kind.ADDRESSES, Kind.LOCALIZED_LIST})
 _NESTED = frozenset({Kind.RECORD, Kind.OBJECT, Kind.QUANTITY, Kind.QUALIFIERS, Kind.LOCALIZED, Kind.LOCALIZED_LIST})
+LONGEST = 1 << 25
+"""Bytes of the longest row."""
+_TOO_LONG = "end each row with a line break, and each quoted cell with a quote"
 _CELL = re.compile(r'"((?:[^"]|"")*)"(?=,|$)|([^,"]*)(?=,|$)')
 
 
@@ -171,7 +175,7 @@ class Table:
                 yield from _parquet_rows(self.file)
             else:
                 with self.opened() as stream:
-                    yield from _records(self.form, _lines(self, stream, report, cursor))
+                    yield from _records(self, _lines(self, stream, report, cursor), report)
 
     @contextmanager
     def readable(self, report: Report) -> Iterator[None]:
@@ -225,7 +229,7 @@ class Split:
         file.seek(self.start)
         lines = io.BytesIO(file.read(self.length))
         # whoever cut the table has told what is wrong with its lines
-        rows = _records(table.form, _lines(table, lines, Report(), Cursor(self.line)))
+        rows = _records(table, _lines(table, lines, Report(), Cursor(self.line)), Report())
         return itertools.islice(rows, int(not self.line and table.form != "jsonl"), None)
 
 
@@ -268,11 +272,14 @@ def _parquet() -> Any:
     return parquet
 
 
-def _lines(table: Table, stream: Iterable[bytes], report: Report, cursor: Cursor) -> Iterator[tuple[int, str]]:
-    """Decode lines; report a byte order mark, carriage returns in TSV, and what is not UTF-8."""
+def _lines(table: Table, stream: IO[bytes], report: Report, cursor: Cursor) -> Iterator[tuple[int, str]]:
+    """Decode lines; report a byte order mark, carriage returns in TSV, what is not UTF-8, and a line without end."""
     returns = table.form != "tsv"
-    for data in stream:
+    for data in iter(lambda: stream.readline(LONGEST + 1), b""):
         number = cursor.line + 1
+        if len(data) > LONGEST:
+            report.add("KG114", f"the row is longer than {LONGEST:,} bytes", Span(table.path, number), hint=_TOO_LONG)
+            return
         try:
             line = data.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -295,20 +302,24 @@ def _lines(table: Table, stream: Iterable[bytes], report: Report, cursor: Cursor
         yield number, line
 
 
-def _records(form: str, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Put the lines of a row together: in CSV a quoted cell may hold line breaks."""
-    pending: list[str] = []
-    start = 0
+def _records(table: Table, lines: Iterable[tuple[int, str]], report: Report) -> Iterator[tuple[int, str]]:
+    """Put the lines of a row together: in CSV a quoted cell may hold line breaks; one that never ends is reported."""
+    form, pending = table.form, list[str]()
+    start = size = 0
     for number, line in lines:
         if pending:
             pending.append(line)
+            size += len(line)
+            if size > LONGEST:
+                report.add("KG114", "a quote is opened and not closed", Span(table.path, start), hint=_TOO_LONG)
+                return
             if line.count('"') % 2:
                 yield start, "\n".join(pending)
                 pending = []
         elif not line.strip() or (form == "tsv" and line.startswith("#")):
             continue
         elif form == "csv" and line.count('"') % 2:
-            pending, start = [line], number
+            pending, start, size = [line], number, len(line)
         else:
             yield number, line
     if pending:
@@ -405,13 +416,25 @@ def _enter(
     entries: dict[str, tuple[Span, Value]], column: str, text: str, span: Span, kinds: dict[str, Kind], report: Report
 ) -> None:
     """Put a cell where YAML would have it: `object-quantity.min` below `object-quantity`."""
-    key, *below = column.split(".")
     kind = kinds.get(column)
-    if kind is not None or not below:
-        value = _cell(text, span, kind or Kind.TEXT, report)
-        if value is not None:
-            entries[column] = (span, value)
+    if kind is None and "." in column:
+        _enter_below(entries, column, Scalar(text, span), span, kinds, report)
         return
+    value = _cell(text, span, kind or Kind.TEXT, report)
+    if value is not None:
+        entries[column] = (span, value)
+
+
+def _enter_below(
+    entries: dict[str, tuple[Span, Value]],
+    column: str,
+    value: Value,
+    span: Span,
+    kinds: dict[str, Kind],
+    report: Report,
+) -> None:
+    """Put the value of a column with a dot below the key before the dot."""
+    key, *below = column.split(".")
     held = entries.setdefault(key, (span, Mapping({}, span)))[1]
     if not isinstance(held, Mapping):
         report.add("KG104", f"'{key}' is given in two columns", span)
@@ -419,14 +442,21 @@ def _enter(
     inner = held.entries
     match kinds.get(key), below:
         case Kind.QUALIFIERS, [name, "entity"]:
-            named = [Mapping({"entity": (item.span, item)}, item.span) for item in _list(text, span).items]
+            named = [Mapping({"entity": (item.span, item)}, item.span) for item in _items(value, span)]
             _add(inner, name, span, named)
         case Kind.QUALIFIERS, [name]:
-            _add(inner, name, span, list(_list(text, span).items))
+            _add(inner, name, span, list(_items(value, span)))
         case Kind.LOCALIZED_LIST, [name]:
-            inner[name] = (span, _list(text, span))
+            inner[name] = (span, Sequence(_items(value, span), span))
         case _, _:
-            inner[".".join(below)] = (span, Scalar(text, span))
+            inner[".".join(below)] = (span, value)
+
+
+def _items(value: Value, span: Span) -> tuple[Value, ...]:
+    """Return the items of a list, which a cell of text joins by `|`."""
+    if isinstance(value, Scalar):
+        return _list(value.text, span).items
+    return value.items if isinstance(value, Sequence) else (value,)
 
 
 def _add(entries: dict[str, tuple[Span, Value]], name: str, span: Span, values: list[Any]) -> None:
@@ -466,10 +496,11 @@ def _cell(text: str, span: Span, kind: Kind, report: Report) -> Value | None:
 
 def _json_row(path: str, line: int, text: str) -> Mapping:
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        doubled = {key for key, _ in found if sum(key == other for other, _ in found) > 1}
-        if doubled:
-            raise _BrokenRowError(f"key '{min(doubled)}' is given twice", text.find(f'"{min(doubled)}"') + 1)
-        return dict(found)
+        made = dict(found)
+        if len(made) < len(found):
+            key, _ = min(item for item in Counter(key for key, _ in found).items() if item[1] > 1)
+            raise _BrokenRowError(f"key '{key}' is given twice", text.find(f'"{key}"') + 1)
+        return made
 
     def constant(word: str) -> str:
         raise _BrokenRowError(f"{word} is no number of JSON", text.find(word) + 1)
@@ -479,7 +510,7 @@ def _json_row(path: str, line: int, text: str) -> Mapping:
     except json.JSONDecodeError as error:
         raise _BrokenRowError(f"broken JSON: {error.msg}", error.pos + 1, "each line is one JSON object") from None
     except RecursionError:
-        raise _BrokenRowError("the JSON is nested too deep", 1) from None
+        raise _BrokenRowError("the row is nested too deep", 1) from None
     if not isinstance(value, dict):
         raise _BrokenRowError("the row is no JSON object", 1, "each line is one JSON object")
     entries: dict[str, tuple[Span, Value]] = {}
@@ -506,17 +537,25 @@ def _values(
             if text := forbidden_in_line(path, line, value, report).strip():
                 _enter(entries, column, text, span, kinds, report)
         elif value is not None:
-            entries[column] = (span, _value(value, span))
+            made = _value(value, span)
+            if "." in column and column not in kinds:
+                _enter_below(entries, column, made, span, kinds, report)
+            else:
+                entries[column] = (span, made)
     return Mapping(entries, entries["id"][0] if "id" in entries else Span(path, line))
 
 
-def _value(item: Any, span: Span) -> Value:
+def _value(item: Any, span: Span, depth: int = 0) -> Value:
     """Turn a value of JSON or Parquet into one that YAML gives; numbers keep their digits."""
+    if depth > DEEPEST:
+        raise _BrokenRowError("the row is nested too deep", span.column)
+    if isinstance(item, bytes):
+        raise _BrokenRowError("the row holds bytes where text is meant", span.column, "write the column as text")
     if isinstance(item, dict):
-        inner = {key: (span, _value(value, span)) for key, value in item.items() if value is not None}
+        inner = {key: (span, _value(value, span, depth + 1)) for key, value in item.items() if value is not None}
         return Mapping(inner, span)
     if isinstance(item, list | tuple):
-        return Sequence(tuple(_value(value, span) for value in item if value is not None), span)
+        return Sequence(tuple(_value(value, span, depth + 1) for value in item if value is not None), span)
     if isinstance(item, bool):
         return Scalar("true" if item else "false", span)
     if isinstance(item, float):

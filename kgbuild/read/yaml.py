@@ -14,7 +14,7 @@ import yaml
 from kgbuild.diagnostics import Related, Report, Span
 from kgbuild.source import Source
 
-_DEEPEST = 40
+DEEPEST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def parse(source: Source, report: Report) -> Value | None:
     try:
         return _Builder(source, report, yaml.parse(source.text, Loader=loader)).document()
     except _TooDeepError as error:
-        report.add("KG103", f"the YAML is nested more than {_DEEPEST} levels deep", error.span)
+        report.add("KG103", f"the YAML is nested more than {DEEPEST} levels deep", error.span)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Span(source.path, mark.line + 1, mark.column + 1) if mark else Span(source.path)
@@ -103,7 +103,7 @@ class _Builder:
 
     def value(self, event: yaml.Event, depth: int) -> Value:
         span = self.span(event)
-        if depth > _DEEPEST:
+        if depth > DEEPEST:
             raise _TooDeepError(span)
         if isinstance(event, yaml.AliasEvent):
             self.refuse("YAML aliases are not used here", event, "write the value out")
