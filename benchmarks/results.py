@@ -65,7 +65,7 @@ class Result:
     count: int
     cpu: float
     wall: float
-    peak_mb: float
+    peak_mb: int
     p99_ms: float | None = None
     outcome: str = "equal"
     day: str = field(default_factory=lambda: datetime.now(UTC).date().isoformat())
@@ -91,7 +91,8 @@ def read(path: Path) -> list[Result]:
 def _result(row: dict[str, str]) -> Result:
     given: dict[str, object] = {name: row[name] for name in _NAMES}
     given |= {name: int(row[name]) for name in ("claims", "count")}
-    given |= {name: float(row[name]) for name in ("cpu", "wall", "peak_mb", "load")}
+    given |= {name: float(row[name]) for name in ("cpu", "wall", "load")}
+    given |= {"peak_mb": round(float(row["peak_mb"]))}
     return Result(**given | {"p99_ms": float(row["p99_ms"]) if row["p99_ms"] else None})  # type: ignore[arg-type]
 
 
