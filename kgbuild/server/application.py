@@ -115,8 +115,10 @@ class Serving:
 
     async def close(self) -> None:
         """End the workers and let the folder go."""
-        await self.pool.close()
-        self.snapshot.close()
+        try:
+            await self.pool.close()
+        finally:
+            self.snapshot.close()
 
 
 def new_turns(settings: Settings) -> Turns:
@@ -186,24 +188,24 @@ class Application:
     async def _open(self) -> Serving:
         snapshot = await asyncio.to_thread(Snapshot.open, self.project, self.build)
         pool = Pool(snapshot.folder, self.settings.limits, self.project, self.turns, self.services)
-        try:
-            if self.remote is None:
-                await pool.start(self.settings.workers)
-        except BaseException:
-            await pool.close()
-            snapshot.close()
-            raise
-        lasting = self.remote is None
+        local = self.remote is None
         ask = partial(self._ask, pool)
-        endpoint = Endpoint(ask, snapshot.digest, self.answers, self.settings.limits.body, lasting=lasting)
+        endpoint = Endpoint(ask, snapshot.digest, self.answers, self.settings.limits.body, lasting=local)
         resources = Resources(snapshot, self.prefix, self.files)
-        return Serving(
+        serving = Serving(
             snapshot=snapshot,
             pool=pool,
             endpoint=endpoint,
             resources=resources,
             ondemand=OnDemand(snapshot, endpoint, resources),
         )
+        try:
+            if local:
+                await pool.start(self.settings.workers)
+        except BaseException:
+            await serving.close()
+            raise
+        return serving
 
     async def _look(self) -> None:
         while True:
@@ -250,9 +252,8 @@ class Application:
     def note(self, client: str, method: str, path: str, status: int, size: int, seconds: float) -> None:
         """Count a request, and write it to the log; a path with a secret is not written whole."""
         self.metrics.note(_route(path), status, seconds)
-        if path.startswith(_FORWARDED):
-            path = _FORWARDED
         if self.log.stream is not None:
+            path = _FORWARDED if path.startswith(_FORWARDED) else path
             self.log.write(client, method, path, status, size, seconds)
 
     async def _made(self, scope: Scope, receive: Receive, send: Send, path: str, outcome: Outcome) -> None:
@@ -328,7 +329,7 @@ class Application:
                 raise RefusedError(503, "the server is starting or stopping", {"Retry-After": "2"})
             response = await self._respond(request, path, serving)
             if self.watch is not None:
-                response = watching.enliven(request, response, self.prefix, serving.snapshot.digest)
+                response = watching.enliven(response, self.prefix, serving.snapshot.digest)
             return response
         except RefusedError as error:
             return refused(request, error)

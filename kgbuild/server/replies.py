@@ -105,7 +105,7 @@ def answer(
         sent["Content-Encoding"] = coding
         body = _coded(body, coding, tag)
     sent["Content-Length"] = str(len(body))
-    return Whole(b"" if wish.head else body, sent)
+    return Whole(body, sent)
 
 
 async def compress_apart(request: Request, body: bytes, media_type: str, tag: str) -> None:
@@ -122,9 +122,8 @@ _WISH: Final = "kgbuild.wish"
 
 
 class _Wish(NamedTuple):
-    """What a client wants of any body: its head alone, in a coding, and only if it does not know it."""
+    """What a client wants of any body: in a coding, and only if it does not know it."""
 
-    head: bool
     coding: str
     known: bool
 
@@ -135,7 +134,7 @@ def _wish(request: Request) -> _Wish:
     if wish is None:
         taken = request.headers.get("accept-encoding")
         coding = choose_encoding(taken, CODINGS) if taken else "identity"
-        wish = request.scope[_WISH] = _Wish(request.method == "HEAD", coding, "if-none-match" in request.headers)
+        wish = request.scope[_WISH] = _Wish(coding, "if-none-match" in request.headers)
     return wish
 
 
@@ -172,7 +171,7 @@ def problem(
         body = json.dumps({"title": title, "status": status, "detail": detail, **more}, ensure_ascii=False).encode()
     sent["Content-Type"] = content_type(chosen.media_type)
     sent["Content-Length"] = str(len(body))
-    return Whole(b"" if request.method == "HEAD" else body, sent, status)
+    return Whole(body, sent, status)
 
 
 def _page(status: int, title: str, detail: str, more: Mapping[str, Any]) -> str:

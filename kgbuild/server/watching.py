@@ -145,7 +145,7 @@ def _lines(out: bytes, err: bytes, code: int) -> Iterator[str]:
         yield from err.decode("utf-8", "replace").strip().splitlines()[-3:]
 
 
-def enliven(request: Request, response: Response, prefix: str, digest: str) -> Response:
+def enliven(response: Response, prefix: str, digest: str) -> Response:
     """Let a page load itself again after a build."""
     media = response.headers.get("content-type", "")
     body = getattr(response, "body", b"")
@@ -153,9 +153,7 @@ def enliven(request: Request, response: Response, prefix: str, digest: str) -> R
         return response
     script = f'<script src="{prefix}-/live.js" data-state="{digest}" data-events="{prefix}-/events"></script>'
     page = _POLICY.sub(b"", body).replace(b"</body>", script.encode() + b"</body>")
-    return Response(
-        b"" if request.method == "HEAD" else page, headers={"Content-Type": media, "Cache-Control": "no-store"}
-    )
+    return Response(page, headers={"Content-Type": media, "Cache-Control": "no-store"})
 
 
 def respond(request: Request, path: str, watch: Watch, digest: Any) -> Response | None:
